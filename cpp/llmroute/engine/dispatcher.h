@@ -1,0 +1,102 @@
+// All requests of a router: (event, now) -> actions, no IO.
+//
+// The dispatcher owns the inventory, the health board, the planner, the retry budget and one
+// RequestMachine per request in flight. It is single-threaded by contract: whoever drives it (the
+// runtime's loop thread, the simulator) serialises all calls, the runtime with one mutex so that
+// other threads may read. It never blocks, never reads a clock, never touches a socket, and given
+// the same inventory, seed and events it always answers the same.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "llmroute/base/random.h"
+#include "llmroute/engine/retry_budget.h"
+#include "llmroute/health/board.h"
+#include "llmroute/model/decision.h"
+#include "llmroute/model/request.h"
+#include "llmroute/policy/planner.h"
+
+namespace llmroute::engine {
+
+using RequestId = std::uint64_t;
+using AttemptId = std::uint32_t;  // 1, 2, 3 ... within a request
+
+// --- actions: what the driver must do, in order -------------------------------------------------
+struct StartAttempt {
+  RequestId request;
+  AttemptId attempt;
+  DeploymentIndex deployment;
+  std::uint16_t key;       // index in the deployment's pool
+  Timeouts timeouts;       // already cut by the caller's deadline
+};
+struct CancelAttempt {     // close its socket; its outcome must not be reported any more
+  RequestId request;
+  AttemptId attempt;
+};
+struct SetTimer {          // call on_timer at `when`; a later SetTimer of the request replaces it
+  RequestId request;
+  Instant when;            // kNever: no timer
+};
+struct EmitRestart {       // tell the reader to discard what came
+  RequestId request;
+};
+struct Finish {            // the request's end; exactly one per request, the last action for it
+  RequestId request;
+  DecisionPtr decision;
+  AttemptId attempt;       // whose reply the caller gets; 0 where it failed
+};
+using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish>;
+using Actions = std::vector<Action>;
+
+class RequestMachine;
+
+class Dispatcher {
+ public:
+  explicit Dispatcher(std::uint64_t seed);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  // Swaps the inventory; requests in flight finish on the one they began with (their indices belong
+  // to it; health is written only while it is still the current one).
+  Result<void> configure(InventoryPtr inventory);
+  const InventoryPtr& inventory() const { return inventory_; }
+
+  // Takes the request (kept until Finish). Refusals (unknown model, no candidate, too many in
+  // flight) end in a Finish action at once, with the whole decision; nothing is returned otherwise.
+  RequestId submit(std::shared_ptr<const ChatRequest> request, Instant now, WallTime wall,
+                   Actions& actions);
+  // The first content of an attempt reached the caller: no silent fallback after this.
+  void on_content(RequestId request, AttemptId attempt, Instant now, Duration ttft,
+                  Actions& actions);
+  // The attempt ended. `dropped` lists parameters its encoding left out.
+  void on_outcome(RequestId request, AttemptId attempt, Instant now, Outcome outcome,
+                  std::vector<std::string> dropped, Actions& actions);
+  void on_timer(RequestId request, Instant now, Actions& actions);
+  // The caller went away. Ends in CancelAttempt (if one runs) and Finish.
+  void cancel(RequestId request, Instant now, Actions& actions);
+  // Events for a request that has finished are ignored: they may be on their way already.
+
+  // Plans without calling anyone: what `llmroute explain` and Python policies see.
+  DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
+
+  const health::Board& board() const { return board_; }
+  std::size_t in_flight() const { return requests_.size(); }
+
+ private:
+  InventoryPtr inventory_;
+  health::Board board_;
+  policy::Planner planner_;
+  RetryBudget retry_budget_;
+  Random random_;
+  RequestId next_id_ = 1;
+  std::unordered_map<RequestId, std::unique_ptr<RequestMachine>> requests_;
+};
+
+}  // namespace llmroute::engine

@@ -1,0 +1,69 @@
+// What is known about every deployment right now: the signals, and the board that holds them.
+//
+// Owned by the dispatcher and used under its lock; nothing here locks, waits or reads a clock. A
+// signal is a plain class (see signal.h for what it may hear) in a file of its own; adding one
+// touches its .h, its .cpp, its line in signals.h and its test, and it then appears in snapshots,
+// decisions and metrics by itself.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "llmroute/base/time.h"
+#include "llmroute/health/signals.h"  // struct DeploymentHealth: one member per signal
+#include "llmroute/model/decision.h"
+#include "llmroute/model/deployment.h"
+#include "llmroute/model/outcome.h"
+
+namespace llmroute::health {
+
+// May this deployment take an attempt now? `reason` is `kept` where it may.
+struct Admission {
+  Reason reason = Reason::kept;
+  float a = 0, b = 0;  // the reason's numbers, see model/decision.h
+};
+
+class Board {
+ public:
+  // Fits the board to an inventory. Health of a deployment that keeps its name, provider, model and
+  // base URL survives; the rest starts anew.
+  void configure(const Inventory& inventory);
+
+  std::size_t size() const { return health_.size(); }
+  const DeploymentHealth& at(DeploymentIndex index) const { return health_[index]; }
+  DeploymentHealth& at(DeploymentIndex index) { return health_[index]; }
+
+  // Breaker, cooling, announced limits and keys, in that order; the first that says no gives the
+  // reason. Changes nothing. Under 20 ns for a healthy deployment.
+  Admission admit(DeploymentIndex index, Instant now) const;
+  // For the last usable deployment of a group: throttled instead of ejected. `kept` where an attempt
+  // is permitted now.
+  Admission admit_last(DeploymentIndex index, Instant now) const;
+
+  // Every attempt calls start once and outcome once. `start` takes a probe slot of a half-open
+  // breaker or the throttle's permit.
+  void on_start(DeploymentIndex index, Instant now, Work work);
+  void on_first_content(DeploymentIndex index, Instant now, Duration ttft, Work work);
+  void on_outcome(DeploymentIndex index, std::uint16_t key, Instant now, const Outcome& outcome,
+                  Work work);
+
+  // The first key of the pool that is neither dead nor cooling, rotating for evenness; nothing where
+  // none is usable. A deployment without keys gives 0.
+  std::optional<std::uint16_t> pick_key(DeploymentIndex index, Instant now);
+
+  // True where the recent past speaks for it: breaker closed and mostly successes in the window.
+  // A retry that goes there does not draw on the retry budget.
+  bool proven(DeploymentIndex index, Instant now) const;
+
+  // The earliest time at which admit may change by time alone; kNever where it does not.
+  Instant next_change(DeploymentIndex index, Instant now) const;
+
+  void describe(DeploymentIndex index, Instant now, NumberSink& sink) const;
+
+ private:
+  std::vector<DeploymentHealth> health_;
+  std::vector<std::string> identities_;  // parallel; name, provider, model and base URL
+};
+
+}  // namespace llmroute::health

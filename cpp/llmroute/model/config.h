@@ -1,0 +1,28 @@
+// From configuration text to an Inventory, strictly.
+//
+// One schema table (schema.cpp) drives checking, error paths, nearest names and the JSON Schema for
+// editors. Files are read and turned into JSON by the face (TOML and YAML have good readers there);
+// the core sees one JSON document that holds the user's tables and the provider catalogue.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "llmroute/base/error.h"
+#include "llmroute/model/deployment.h"
+
+namespace llmroute {
+
+// `config_json`: the user's configuration (keys: version, deployments, groups, resilience,
+// providers). `catalogue_json`: {"providers": {...}} as shipped in providers.toml; the user's own
+// `providers` table adds to it or overrides single entries. Policy names and options are checked
+// by `policy_names`, given by the caller because the policy layer is above this one:
+// JSON {"name": {"option": {"default": x, "min": a, "max": b, "unit": "..."}}}.
+// Errors: ErrorKind::config with `path` ("groups.fast.policy") and `nearest`.
+Result<Inventory> parse_config(std::string_view config_json, std::string_view catalogue_json,
+                               std::string_view policy_schema_json);
+
+// JSON Schema (2020-12) of the configuration, generated from the same table.
+std::string config_json_schema(std::string_view policy_schema_json);
+
+}  // namespace llmroute

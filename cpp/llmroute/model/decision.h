@@ -1,0 +1,102 @@
+// The whole explanation of one request: a value, filled stage by stage, never rebuilt from logs.
+//
+// Written by the dispatcher on the loop thread, frozen when the request ends, then shared read-only.
+// Text exists only when somebody asks: reasons are slugs with numbers until then.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmroute/base/error.h"
+#include "llmroute/base/time.h"
+#include "llmroute/model/deployment.h"
+#include "llmroute/model/outcome.h"
+
+namespace llmroute {
+
+// Why a candidate is in or out. The two numbers mean what the comment says.
+LLMROUTE_ENUM(Reason,
+              kept,                    // no numbers
+              excluded,                // by the caller
+              tools_not_supported, vision_not_supported, json_schema_not_supported,
+              audio_not_supported, files_not_supported,
+              parameter_not_supported,  // a: index in Parameter
+              context_too_short,        // a: tokens needed, b: tokens there
+              output_too_short,         // a: output tokens asked, b: most it gives
+              breaker_open,             // a: failures in a row or in window, b: ms to next probe
+              breaker_probing,          // a: probes in flight, b: probes allowed
+              cooling_down,             // a: ms left
+              rate_limit_exhausted,     // a: ms until reset
+              no_usable_key,            // a: keys dead, b: keys in all
+              throttled,                // a: ms to the next permitted attempt (last usable one)
+              not_in_order);            // a Python policy left it out
+
+struct CandidateRecord {
+  DeploymentIndex deployment = 0;
+  GroupIndex group = 0;            // the group it comes from (fallbacks bring others)
+  Reason reason = Reason::kept;
+  float a = 0, b = 0;              // numbers of the reason
+  float score = 0;                 // the policy's; lower is better; not-a-number: none
+  float probability = 1;           // of being first, where chance took part
+  std::int16_t rank = -1;          // place in the plan, 0 first; -1: dropped
+  bool last_usable = false;        // kept although its breaker is open: throttled, not ejected
+  // What the policy saw.
+  float ttft_p50_ms = 0, ttft_p95_ms = 0;
+  std::uint32_t in_flight = 0;
+  bool measured = false;           // false: the latencies are priors
+  double estimated_usd = 0;        // not-a-number: unknown price
+};
+
+struct AttemptRecord {
+  std::uint32_t number = 0;        // 1 first
+  DeploymentIndex deployment = 0;
+  std::uint16_t key = 0;           // index in the pool
+  bool charged = true;             // counts against the attempt budget (key rotation does not)
+  bool finished = false;
+  Duration started{};              // since submission
+  Duration waited{};               // backoff or Retry-After before it
+  Outcome outcome;
+  Cost cost;
+  std::vector<std::string> dropped_parameters;
+};
+
+LLMROUTE_ENUM(DecisionStatus, pending, ok, failed, cancelled);
+
+struct Decision {
+  std::string request_id;
+  std::string model_asked;
+  std::string group;               // resolved
+  std::string policy;              // name or label
+  int policy_version = 1;
+  std::string policy_failure;      // a Python policy was replaced, and why
+  std::uint64_t seed = 0;
+  InventoryPtr inventory;          // names of indices; its version is the snapshot version
+  WallTime submitted{};
+  Facts facts;
+  std::vector<CandidateRecord> candidates;  // in the order considered
+  std::vector<std::string> order_reasons;   // a Python policy's words, by rank
+  std::vector<AttemptRecord> attempts;
+  std::uint32_t restarts = 0;      // streams begun again at the caller's wish
+  DecisionStatus status = DecisionStatus::pending;
+  std::optional<Failure> failure;  // what the caller sees
+  std::optional<DeploymentIndex> chosen;
+  Duration planned{};              // time spent in filters and policy
+  Duration total{};
+  Usage usage;
+  Cost cost;                       // of all attempts, losers too
+};
+using DecisionPtr = std::shared_ptr<const Decision>;
+
+// The stable JSON form; schema in docs/decision.schema.json.
+std::string to_json(const Decision& decision);
+// One short phrase for a candidate's reason, e.g. "breaker_open: 5 failures, next probe in 4.1 s".
+std::string describe(const CandidateRecord& candidate);
+// One sentence: why this deployment (or any member, for a group) did not answer; or that it did; or
+// that it was never a candidate, naming the nearest.
+std::string why_not(const Decision& decision, std::string_view deployment);
+
+}  // namespace llmroute

@@ -1,0 +1,66 @@
+// Every default number of the core, with its unit and where it comes from.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "llmroute/base/time.h"
+
+namespace llmroute::defaults {
+
+// --- attempts ---------------------------------------------------------------------------------
+inline constexpr int kAttempts = 4;  // per request: first try, retries and fallbacks together
+inline constexpr milliseconds kConnectTimeout{3'000};
+inline constexpr milliseconds kTtftTimeout{60'000};    // reasoning models think before they speak
+inline constexpr milliseconds kIdleTimeout{30'000};    // between two chunks of a stream
+inline constexpr milliseconds kAttemptTimeout{600'000};  // as the OpenAI SDK
+inline constexpr milliseconds kBackoffBase{250};  // full jitter: uniform in [0, base * 2^n]
+inline constexpr milliseconds kBackoffMax{8'000};
+inline constexpr milliseconds kMaxRetryAfter{60'000};  // a longer Retry-After is never waited for
+
+// --- retry budget of a router (Finagle's RetryBudget: share of requests, small reserve) ---------
+inline constexpr double kRetryShare = 0.2;      // retries earned per request
+inline constexpr double kRetryReserve = 10.0;   // retries that are always there at the start
+inline constexpr double kRetryBudgetCap = 100;  // most that can be saved up
+
+// --- breaker ----------------------------------------------------------------------------------
+inline constexpr int kBreakerFailures = 5;        // in a row
+inline constexpr double kBreakerErrorRate = 0.5;  // share of failures in the window
+inline constexpr int kBreakerMinRequests = 10;    // in the window before the share counts
+inline constexpr milliseconds kBreakerCooldown{10'000};
+inline constexpr milliseconds kBreakerCooldownMax{120'000};  // doubles after each failed probe
+inline constexpr int kBreakerProbes = 1;
+inline constexpr milliseconds kSlowStart{10'000};   // full share again after this long
+inline constexpr milliseconds kThrottleEvery{100};  // last usable deployment: one attempt per this
+inline constexpr milliseconds kErrorWindow{30'000};
+
+// --- cooling after a rate limit or overload without Retry-After ---------------------------------
+inline constexpr milliseconds kCooldown{1'500};
+inline constexpr milliseconds kCooldownMax{60'000};
+inline constexpr milliseconds kAbsurdRetryAfter{24LL * 3600 * 1000};  // beyond: unknown
+
+// --- latency signals ----------------------------------------------------------------------------
+inline constexpr milliseconds kLatencyDecay{10'000};  // EWMA time constant (Finagle peak EWMA)
+inline constexpr double kPriorTtftMs = 600;           // a hosted chat model's usual first token
+inline constexpr double kPriorTotalMs = 3'000;
+inline constexpr double kPriorMsPerToken = 15;
+
+// --- request estimates --------------------------------------------------------------------------
+inline constexpr double kBytesPerToken = 4.0;       // English text, byte-pair encodings
+inline constexpr std::int64_t kGuessedOutputTokens = 256;
+inline constexpr std::int64_t kImageTokens = 800;   // one image where nothing better is known
+
+// --- bounds ---------------------------------------------------------------------------------------
+inline constexpr std::size_t kMaxRequestBytes = 64U << 20;
+inline constexpr std::size_t kMaxResponseBytes = 64U << 20;  // decoded
+inline constexpr std::size_t kMaxHeaderBytes = 256U << 10;
+inline constexpr std::size_t kMaxSseEventBytes = 16U << 20;
+inline constexpr std::size_t kMaxQueuedDeltaBytes = 1U << 20;  // then the socket is paused
+inline constexpr std::size_t kMaxInFlight = 20'000;
+inline constexpr int kMaxJsonDepth = 64;
+inline constexpr std::size_t kMaxDeployments = 10'000;
+inline constexpr std::size_t kMaxErrorBodyBytes = 64U << 10;  // read for classification
+inline constexpr std::size_t kMaxMessageBytes = 500;          // of provider text in a decision
+inline constexpr milliseconds kConnectionIdle{50'000};  // below the providers' usual 60 s
+
+}  // namespace llmroute::defaults

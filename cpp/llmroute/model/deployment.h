@@ -1,0 +1,120 @@
+// Deployments, groups and the immutable inventory that a configuration becomes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "llmroute/base/secret.h"
+#include "llmroute/base/time.h"
+#include "llmroute/model/defaults.h"
+#include "llmroute/model/request.h"
+#include "llmroute/model/usage.h"
+
+namespace llmroute {
+
+// Index into Inventory::deployments; the handle of a deployment everywhere in the core.
+using DeploymentIndex = std::uint32_t;
+using GroupIndex = std::uint32_t;
+
+// The four timeouts of one attempt. Zero: none.
+struct Timeouts {
+  Duration connect = defaults::kConnectTimeout;
+  Duration ttft = defaults::kTtftTimeout;      // from start to first content (streams: first delta)
+  Duration idle = defaults::kIdleTimeout;      // between chunks
+  Duration attempt = defaults::kAttemptTimeout;
+};
+
+struct BreakerOptions {
+  int failures = defaults::kBreakerFailures;
+  double error_rate = defaults::kBreakerErrorRate;
+  Duration cooldown = defaults::kBreakerCooldown;
+  int probes = defaults::kBreakerProbes;
+};
+
+struct Resilience {
+  int attempts = defaults::kAttempts;
+  Timeouts timeouts;
+  BreakerOptions breaker;
+  Duration backoff_base = defaults::kBackoffBase;
+  Duration backoff_max = defaults::kBackoffMax;
+  Duration max_retry_after = defaults::kMaxRetryAfter;
+  double retry_share = defaults::kRetryShare;
+  std::optional<Duration> deadline;  // default for requests without one
+};
+
+// How an OpenAI-compatible provider differs, as data (providers.toml `quirks`).
+struct Quirks {
+  std::string max_tokens_field;        // "max_tokens" | "max_completion_tokens"; empty: as given
+  bool stream_usage = true;            // accepts stream_options.include_usage
+  bool developer_role = true;          // false: developer messages are sent as system
+  bool requires_terminator = true;     // false: a clean close after finish_reason ends a stream
+  std::vector<std::string> unsupported;  // Parameter slugs that this provider refuses
+};
+
+struct Deployment {
+  std::string name;        // unique; "provider/model" or the table's name
+  std::string provider;    // entry of the provider catalogue
+  std::string model;       // the provider's own name
+  std::string dialect;     // "openai" | "anthropic" ...
+  std::string base_url;    // without trailing slash
+  std::vector<SecretSource> keys;  // a pool; empty: no key needed
+  std::vector<std::pair<std::string, std::string>> headers;  // extra, already checked
+  std::string region;
+  std::string retention;
+  std::vector<std::string> tags;
+  CapabilitySet lacks;     // capabilities stated as missing; unstated is assumed present
+  std::optional<Tokens> context_tokens;
+  std::optional<Tokens> max_output_tokens;
+  Price price;
+  Quirks quirks;
+  ParameterSet unsupported;  // from the dialect and the quirks, filled when the inventory is built
+  std::optional<Timeouts> timeouts;
+  std::string proxy;       // explicit proxy URL; empty: none
+  std::string ca_file;     // explicit CA bundle; empty: the ladder
+};
+
+struct PolicySpec {
+  std::string name = "weighted";
+  std::map<std::string, double> options;  // checked against the policy's own schema
+  bool python = false;     // a Python policy; `name` is its label, `stand_in` runs when it fails
+  std::string stand_in = "weighted";
+};
+
+struct Member {
+  DeploymentIndex deployment = 0;
+  double weight = 1.0;
+};
+
+struct Group {
+  std::string name;
+  std::vector<Member> members;
+  PolicySpec policy;
+  std::vector<GroupIndex> fallbacks;
+  std::vector<GroupIndex> on_context_too_long;
+  std::vector<GroupIndex> on_content_filter;
+  bool implicit = false;  // made for a deployment's own name
+};
+
+// Immutable once built; shared by reference count between the dispatcher, requests in flight and
+// readers on any thread. Never holds a resolved secret apart from literals in `keys`.
+struct Inventory {
+  std::uint64_t version = 1;
+  std::vector<Deployment> deployments;
+  std::vector<Group> groups;
+  Resilience resilience;
+  // Named groups first, then a deployment's own name (every deployment has an implicit group).
+  std::optional<GroupIndex> find_group(std::string_view name) const;
+  std::optional<DeploymentIndex> find_deployment(std::string_view name) const;
+
+  std::map<std::string, GroupIndex, std::less<>> group_index;
+  std::map<std::string, DeploymentIndex, std::less<>> deployment_index;
+};
+using InventoryPtr = std::shared_ptr<const Inventory>;
+
+}  // namespace llmroute

@@ -1,0 +1,51 @@
+// How an attempt ended, as the engine and the health signals see it: no HTTP, no bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "llmroute/base/error.h"
+#include "llmroute/base/time.h"
+#include "llmroute/model/usage.h"
+
+namespace llmroute {
+
+// Whose fault a failure is; decides what it may do to a deployment's health.
+LLMROUTE_ENUM(Fault, nobody, caller, deployment, key, router);
+Fault fault_of(ErrorKind kind);
+
+// Limits that a provider announced in its response headers; absent where it said nothing.
+struct AnnouncedLimits {
+  std::optional<std::int64_t> requests_limit, requests_remaining;
+  std::optional<std::int64_t> tokens_limit, tokens_remaining;
+  std::optional<Duration> requests_reset, tokens_reset;  // from now
+  bool any() const {
+    return requests_limit || requests_remaining || tokens_limit || tokens_remaining ||
+           requests_reset || tokens_reset;
+  }
+};
+
+struct Failure {
+  ErrorKind kind = ErrorKind::server_error;
+  std::string message;        // the provider's words, shortened and scrubbed; or ours
+  int status = 0;             // HTTP status; 0 where there was none
+  std::string provider_code;  // e.g. "rate_limit_exceeded"
+  std::optional<Duration> retry_after;  // believable ones only
+  bool ambiguous = false;     // sent, and no answer: the provider may have done the work
+};
+
+struct Outcome {
+  std::optional<Failure> failure;  // empty: success
+  bool cancelled = false;          // by the caller or as a loser; says nothing about health
+  bool content_started = false;    // the caller has seen content of this attempt
+  Usage usage;
+  std::optional<Duration> connect;  // absent on a reused connection
+  std::optional<Duration> ttft;     // first content; for whole replies the first body byte
+  Duration total{};
+  AnnouncedLimits limits;
+  std::string finish_reason;        // canonical, OpenAI's words
+  bool ok() const { return !failure && !cancelled; }
+};
+
+}  // namespace llmroute

@@ -1,0 +1,75 @@
+// HTTP client: libcurl's multi interface on one Asio loop, on the loop's own thread.
+//
+// All methods but the constructor run on the loop thread. A Transport outlives nothing: destroy it
+// on the loop thread after every exchange is cancelled or done. Callbacks run on the loop thread,
+// never from inside start() or cancel().
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "llmroute/base/error.h"
+#include "llmroute/base/time.h"
+#include "llmroute/model/defaults.h"
+#include "llmroute/net/loop.h"
+#include "llmroute/wire/http.h"
+
+namespace llmroute::net {
+
+struct ExchangeOptions {
+  Duration connect_timeout = defaults::kConnectTimeout;  // zero: none
+  std::string proxy;     // URL; empty: none (the environment's proxies are not read by themselves)
+  std::string ca_file;   // explicit bundle; empty: SSL_CERT_FILE, then system places
+  std::size_t max_response_bytes = defaults::kMaxResponseBytes;  // decoded
+  std::size_t max_header_bytes = defaults::kMaxHeaderBytes;
+};
+
+struct ExchangeTimes {
+  std::optional<Duration> connect;  // absent on a reused connection
+};
+
+// Why an exchange ended without a whole response.
+struct TransportError {
+  ErrorKind kind;        // connect, protocol, attempt_timeout (connect timeout), stream_interrupted
+  std::string message;   // says what was tried and what to do; no secrets
+  bool sent = false;     // the request may have reached the provider
+};
+
+// Receives one exchange. Owned by the caller; must stay alive until on_done or cancel().
+class ExchangeSink {
+ public:
+  virtual ~ExchangeSink() = default;
+  virtual void on_head(const wire::ResponseHead& head) = 0;       // final response only, no 1xx
+  // Decoded bytes. Return false to pause (the socket is not read until resume()); the bytes were
+  // taken all the same.
+  virtual bool on_body(std::string_view bytes) = 0;
+  // Exactly once unless cancelled. `error` empty: the response came whole.
+  virtual void on_done(std::optional<TransportError> error, const ExchangeTimes& times) = 0;
+};
+
+using ExchangeId = std::uint64_t;  // never reused
+
+class Transport {
+ public:
+  explicit Transport(Loop& loop);
+  ~Transport();
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  // Takes the request; its body is moved in, not copied. Refused headers are reported through
+  // on_done like any failure (kind invalid_argument).
+  ExchangeId start(wire::Request request, const ExchangeOptions& options, ExchangeSink& sink);
+  void cancel(ExchangeId id);   // closes the socket; no callback after it; unknown ids are ignored
+  void resume(ExchangeId id);   // after a pause
+  std::size_t in_flight() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace llmroute::net

@@ -1,0 +1,47 @@
+// From a request to a frozen order, with every candidate's record.
+//
+// Runs filters over a group, then its policy, then the same for its fallbacks in order; each
+// deployment appears once, where it first occurs. Reused scratch: no allocation in steady state
+// apart from growth of the caller's vectors. One planner per dispatcher, under its lock.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "llmroute/base/error.h"
+#include "llmroute/policy/filter.h"
+#include "llmroute/policy/policy.h"
+
+namespace llmroute::policy {
+
+// One place of the plan.
+struct PlanStep {
+  DeploymentIndex deployment = 0;
+  GroupIndex group = 0;
+  std::uint32_t record = 0;  // index in Decision::candidates
+};
+
+class Planner {
+ public:
+  // Builds one policy instance per group. ErrorKind::config for an unknown policy or option.
+  Result<void> configure(InventoryPtr inventory);
+
+  // Appends to `records` and `steps`. `options.order` (a Python policy's plan) replaces the ranking
+  // of the first group; `options.policy` replaces its policy for this call. A group left empty by
+  // breakers alone keeps its least bad member as last usable (Board::admit_last).
+  void plan(GroupIndex group, const ChatRequest& request, const health::Board& board, Instant now,
+            Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps);
+
+  // The same for one group alone, without its fallbacks, skipping deployments already in `records`
+  // as kept: used for on_context_too_long and on_content_filter.
+  void extend(GroupIndex group, const ChatRequest& request, const health::Board& board, Instant now,
+              Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps);
+
+ private:
+  InventoryPtr inventory_;
+  std::vector<std::unique_ptr<Policy>> by_group_;
+  std::vector<Ranked> ranked_;
+};
+
+}  // namespace llmroute::policy

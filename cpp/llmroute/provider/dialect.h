@@ -1,0 +1,88 @@
+// A wire format: pure functions between the caller's OpenAI shape and a provider's.
+//
+// A dialect has no state, no sockets and no clock, and is shared by all threads. Adding one touches
+// three files: its .cpp, one line in registry.cpp, its test. What differs between providers of one
+// dialect is data (Quirks), not code.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "llmroute/base/error.h"
+#include "llmroute/base/secret.h"
+#include "llmroute/model/delta.h"
+#include "llmroute/model/deployment.h"
+#include "llmroute/model/outcome.h"
+#include "llmroute/model/request.h"
+#include "llmroute/wire/http.h"
+
+namespace llmroute::provider {
+
+struct Encoded {
+  wire::Request http;
+  std::vector<std::string> dropped_parameters;  // only where the caller allows it
+};
+
+// What the core needs of a whole reply without turning it around.
+struct ReplySummary {
+  Usage usage;                // usage.reported false where the reply has none
+  std::string finish_reason;  // canonical (OpenAI's words); the raw one where it has no counterpart
+};
+
+// Reads one stream. Not thread-safe, one per attempt; holds at most one event of bytes.
+class StreamDecoder {
+ public:
+  virtual ~StreamDecoder() = default;
+  // Appends the deltas completed by `bytes`. A Failure is an error event inside a 200, or bytes
+  // that break the dialect (kind protocol); deltas before it stay in `out`.
+  virtual std::optional<Failure> feed(std::string_view bytes, std::vector<Delta>& out) = 0;
+  // The connection closed cleanly after all bytes. A stream without its terminator is a Failure of
+  // kind stream_interrupted.
+  virtual std::optional<Failure> finish(std::vector<Delta>& out) = 0;
+  virtual bool terminated() const = 0;  // the dialect's own end was seen; later bytes are ignored
+  virtual const ReplySummary& summary() const = 0;  // usage and finish reason so far
+};
+
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+  virtual std::string_view name() const = 0;
+  // Parameters that this wire format has no place for.
+  virtual ParameterSet unsupported() const = 0;
+
+  // Turns the caller's body into an HTTP request for this deployment. The body was validated
+  // (JSON object, depth, UTF-8). Kinds: invalid_argument (the request itself is malformed, path
+  // says where), bad_request (this dialect cannot carry it and dropping is not allowed).
+  virtual Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
+                                 const Secret& key) const = 0;
+
+  // A 2xx body that is not a stream: checks that it is a reply at all (JSON of the right shape,
+  // no error object inside) and reads usage and finish reason.
+  virtual std::variant<ReplySummary, Failure> read_reply(std::string_view body) const = 0;
+  // The same reply in OpenAI's chat.completion shape, JSON text. Called when the caller asks.
+  virtual Result<std::string> to_openai(std::string_view body) const = 0;
+
+  virtual std::unique_ptr<StreamDecoder> stream_decoder(const Deployment& deployment) const = 0;
+
+  // A response that is not 2xx. Reads status, headers, the error's type and code; its words last
+  // and only the error field's own. `now` turns dates into durations.
+  virtual Failure classify(const wire::ResponseHead& head, std::string_view body,
+                           WallTime now) const = 0;
+  // Limits announced by the headers of any response.
+  virtual AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const = 0;
+};
+
+// The dialect of that name, or null. Static storage.
+const Dialect* find_dialect(std::string_view name);
+std::span<const Dialect* const> dialects();
+
+// Marks in every deployment what its dialect and its provider's quirks cannot carry
+// (Deployment::unsupported); ErrorKind::config for an unknown dialect or parameter slug.
+Result<void> resolve_dialects(Inventory& inventory);
+
+}  // namespace llmroute::provider
