@@ -25,15 +25,38 @@ class SseParser {
   // Calls on_event(const Event&) for each event completed by `bytes`. on_event returns false to
   // stop early (the rest of `bytes` is dropped). ErrorKind::protocol when the bound is passed.
   template <class OnEvent>
-  Result<void> feed(std::string_view bytes, OnEvent&& on_event);
+  Result<void> feed(std::string_view bytes, OnEvent&& on_event) {
+    while (!bytes.empty()) {
+      std::string_view line;
+      if (!take_line(bytes, line)) break;
+      const bool dispatch = accept_line(line);
+      const bool go_on = !dispatch || on_event(Event{event_type(), data_});
+      line_.clear();
+      if (dispatch) reset_event();
+      if (!go_on) return {};
+    }
+    if (line_.size() + data_.size() > max_event_bytes_) return too_large();
+    return {};
+  }
 
   // True where bytes of an unfinished event are held: a close now cuts an event.
   bool mid_event() const { return !line_.empty() || has_data_; }
 
  private:
+  // Cuts one whole line off `bytes` (joined with what was held of it); false: held for later.
+  bool take_line(std::string_view& bytes, std::string_view& line);
+  // Reads one line; true where it is the empty one that completes an event with data.
+  bool accept_line(std::string_view line);
+  std::string_view event_type() const { return type_.empty() ? "message" : std::string_view(type_); }
+  void reset_event();
+  static Error too_large();
+
   std::size_t max_event_bytes_;
-  std::string line_, type_, data_;
+  std::string line_;  // an unfinished line
+  std::string type_, data_;
   bool has_data_ = false;
+  bool after_cr_ = false;   // a LF that comes next belongs to the line before
+  bool at_start_ = true;    // a byte order mark may come
 };
 
 }  // namespace llmroute::wire
