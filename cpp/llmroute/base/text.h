@@ -9,7 +9,8 @@
 namespace llmroute {
 
 // The candidate with the smallest edit distance (Damerau, optimal string alignment; transpositions
-// cost 1), or empty where none is within a third of the longer length. For "did you mean".
+// cost 1, ASCII case is ignored), or empty where none is within a third of the longer length or one
+// edit. The first of equals wins. For "did you mean".
 std::string_view nearest_name(std::string_view wrong, std::span<const std::string_view> names);
 
 // True for well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF).
