@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Decision"]
+__all__ = ["Decision", "render"]
 
 
 class Decision:
@@ -99,7 +99,7 @@ class Decision:
         return f"<Decision {self.request_id} {self.status}>"
 
     def __str__(self) -> str:
-        return "\n".join(_lines(self.to_dict()))
+        return render(self.to_dict())
 
     def _repr_html_(self) -> str:
         return _html(self.to_dict())
@@ -208,6 +208,11 @@ def _lines(value: dict[str, Any]) -> list[str]:
     if failure and value["status"] == "failed":
         lines.append(f"failed      {failure['kind']}: {failure['message']}")
     return lines
+
+
+def render(value: dict[str, Any]) -> str:
+    """Return a decision given as plain data as text for a terminal."""
+    return "\n".join(_lines(value))
 
 
 def _html(value: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "llmroute/base/time.h"
@@ -42,8 +43,8 @@ class Board {
   Admission admit_last(DeploymentIndex index, Instant now) const;
 
   // Every attempt calls start once and outcome once. `start` takes a probe slot of a half-open
-  // breaker or the throttle's permit.
-  void on_start(DeploymentIndex index, Instant now, Work work);
+  // breaker or the throttle's permit, and stamps the work; on_outcome must get the stamped one.
+  void on_start(DeploymentIndex index, Instant now, Work& work);
   void on_first_content(DeploymentIndex index, Instant now, Duration ttft, Work work);
   void on_outcome(DeploymentIndex index, std::uint16_t key, Instant now, const Outcome& outcome,
                   Work work);

@@ -17,6 +17,7 @@ namespace llmroute::health {
 struct Work {
   Tokens input;
   Tokens output;
+  std::uint32_t epoch = 0;  // of the breaker, stamped by on_start: tells stale outcomes apart
 };
 
 // Receives name/value pairs of a signal: "in_flight", 3.0. Names are snake_case with the unit as
@@ -29,7 +30,7 @@ class NumberSink {
 
 struct Signal {
   void configure(const Deployment&, const Resilience&) {}
-  void on_start(Instant, Work) {}
+  void on_start(Instant, Work&) {}
   void on_first_content(Instant, Duration /*ttft*/, Work) {}
   // Called once for every started attempt, also for a cancelled one. `work` is what on_start saw.
   void on_outcome(Instant, const Outcome&, Work) {}

@@ -1,0 +1,39 @@
+// Every signal of a deployment, listed once. A line here is what makes a signal heard and shown.
+#pragma once
+
+#include <tuple>
+
+#include "llmroute/health/breaker.h"
+#include "llmroute/health/cooldown.h"
+#include "llmroute/health/error_rate.h"
+#include "llmroute/health/in_flight.h"
+#include "llmroute/health/keys.h"
+#include "llmroute/health/latency.h"
+#include "llmroute/health/rate_limits.h"
+
+namespace llmroute::health {
+
+using SignalList = std::tuple<InFlight, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys>;
+
+struct DeploymentHealth {
+  SignalList signals;
+
+  template <class S>
+  S& get() {
+    return std::get<S>(signals);
+  }
+  template <class S>
+  const S& get() const {
+    return std::get<S>(signals);
+  }
+  template <class F>
+  void each(F&& f) {
+    std::apply([&f](auto&... signal) { (f(signal), ...); }, signals);
+  }
+  template <class F>
+  void each(F&& f) const {
+    std::apply([&f](const auto&... signal) { (f(signal), ...); }, signals);
+  }
+};
+
+}  // namespace llmroute::health

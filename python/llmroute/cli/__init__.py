@@ -1,0 +1,184 @@
+"""The command line: ``llmroute demo | chat | check | explain | sim``.
+
+Exit codes: 0 it worked, 1 the request or the check failed, 2 the command or the configuration is
+wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name. Default: ``sys.argv[1:]``.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from llmroute.errors import ConfigError, LlmrouteError
+
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(options.run(options))
+    except ConfigError as error:
+        print(f"llmroute: {error}", file=sys.stderr)
+        return 2
+    except LlmrouteError as error:
+        print(f"llmroute: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): that is no failure of ours.
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    import llmroute
+
+    parser = argparse.ArgumentParser(
+        prog="llmroute",
+        description="An LLM router that survives its providers and says why.",
+        epilog="Start with `llmroute demo`: it needs no key, no configuration and no network.",
+    )
+    parser.add_argument("--version", action="version", version=f"llmroute {llmroute.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    _add_demo(commands)
+    _add_chat(commands)
+    _add_check(commands)
+    _add_explain(commands)
+    _add_sim(commands)
+    return parser
+
+
+Commands = argparse._SubParsersAction  # the only name argparse has for it
+
+
+def _add_demo(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import demo
+
+        return demo.run(seed=options.seed, requests=options.requests, as_json=options.json)
+
+    parser = commands.add_parser(
+        "demo",
+        help="simulated providers fail one after another while real requests are routed",
+        description="Starts four simulated providers on this machine, sends real HTTP traffic, "
+        "kills the favourite in mid-flight, throws a rate-limit wave and an overload wave, and "
+        "shows what was decided and why. Ends with the same traffic sent without routing.",
+    )
+    parser.add_argument("--seed", type=int, default=7, help="repeats traffic and faults (7)")
+    parser.add_argument(
+        "--requests", type=int, default=240, metavar="N", help="requests in all, 40 or more (240)"
+    )
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_chat(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import requests
+
+        return requests.chat(options)
+
+    parser = commands.add_parser(
+        "chat",
+        help="send one prompt through the router, streamed",
+        description="Sends one prompt and streams the answer. The prompt is read from standard "
+        "input where it is `-`.",
+    )
+    _add_request(parser)
+    parser.add_argument("--why", action="store_true", help="print the decision after the answer")
+    parser.set_defaults(run=run)
+
+
+def _add_explain(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import requests
+
+        return requests.explain(options)
+
+    parser = commands.add_parser(
+        "explain",
+        help="say where a request would go and why, without calling anyone",
+        description="Plans one request: every candidate, kept or dropped, and why. Nobody is "
+        "called and no key is needed.",
+    )
+    _add_request(parser)
+    parser.add_argument("--why-not", metavar="DEPLOYMENT", help="one sentence about one deployment")
+    parser.set_defaults(run=run)
+
+
+def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import check
+
+        return check.run(options)
+
+    parser = commands.add_parser(
+        "check",
+        help="validate configuration files",
+        description="Reads each file as the router would and names every problem found: the path "
+        "in the file, the line, and the nearest valid name.",
+    )
+    parser.add_argument("file", nargs="*", help=".toml, .yaml or .json")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema for editors")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_sim(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import sim
+
+        return sim.run(options)
+
+    parser = commands.add_parser(
+        "sim",
+        help="start simulated providers and keep them running",
+        description="Starts simulated providers, real HTTP servers on 127.0.0.1, as a file "
+        "describes them, prints their addresses and a configuration that uses them, and runs "
+        "until interrupted.",
+    )
+    parser.add_argument("--config", metavar="FILE", help="what to simulate (.toml, .yaml, .json)")
+    parser.add_argument("--for", dest="seconds", type=float, metavar="S", help="stop by itself")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help="the user's message; `-` reads standard input")
+    parser.add_argument(
+        "--config", metavar="FILE", help="configuration (default: llmroute.toml if it is there)"
+    )
+    parser.add_argument("--model", help="group or deployment, or provider/model without a file")
+    parser.add_argument("--system", metavar="TEXT", help="a system message before it")
+    parser.add_argument("--policy", help="built-in policy for this call")
+    parser.add_argument("--exclude", action="append", default=[], metavar="DEPLOYMENT")
+    parser.add_argument("--deadline-ms", type=float, metavar="MS", help="over all attempts")
+    parser.add_argument("--max-tokens", type=int, metavar="N")
+    parser.add_argument("--temperature", type=float, metavar="T")
+    _add_json(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
