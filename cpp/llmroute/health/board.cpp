@@ -15,6 +15,19 @@ Admission refused(Reason reason, Duration left) {
   return {reason, static_cast<float>(to_ms(left)), 0};
 }
 
+// What a failure says about the key it was made with.
+void blame_key(DeploymentHealth& h, std::uint16_t key, Instant now, const Failure& failure) {
+  Keys& keys = h.get<Keys>();
+  if (failure.kind == ErrorKind::authentication || failure.kind == ErrorKind::quota_exhausted) {
+    keys.kill(key);
+  } else if (failure.kind == ErrorKind::rate_limit && keys.size() > 1) {
+    // With other keys in the pool the limit is this key's; with one key it is the deployment's.
+    keys.cool(key, add_saturated(now, failure.retry_after.value_or(defaults::kCooldown)));
+  } else if (failure.kind == ErrorKind::rate_limit) {
+    h.get<Cooldown>().cool(now, failure.retry_after);
+  }
+}
+
 }  // namespace
 
 void Board::configure(const Inventory& inventory) {
@@ -32,9 +45,20 @@ void Board::configure(const Inventory& inventory) {
   }
   health_ = std::move(health);
   identities_ = std::move(identities);
+  hot_.assign(health_.size(), Hot{});
+  // The keys of a pool begin anew, so nothing is known that a time would be needed for.
+  for (std::size_t i = 0; i < health_.size(); ++i) {
+    refresh(static_cast<DeploymentIndex>(i), Instant{});
+  }
 }
 
 Admission Board::admit(DeploymentIndex index, Instant now) const {
+  const Hot& hot = hot_[index];
+  if (hot.plain && hot.blocked_until <= now) return {};
+  return admit_slowly(index, now);
+}
+
+Admission Board::admit_slowly(DeploymentIndex index, Instant now) const {
   const DeploymentHealth& h = health_[index];
   Admission answer;
   answer.reason = h.get<Breaker>().admits(now, answer.a, answer.b);
@@ -62,35 +86,51 @@ Admission Board::admit_last(DeploymentIndex index, Instant now) const {
 
 void Board::on_start(DeploymentIndex index, Instant now, Work& work) {
   health_[index].each([&](auto& signal) { signal.on_start(now, work); });
+  refresh(index, now);
 }
 
 void Board::on_first_content(DeploymentIndex index, Instant now, Duration ttft, Work work) {
   health_[index].each([&](auto& signal) { signal.on_first_content(now, ttft, work); });
+  refresh(index, now);
 }
 
 void Board::on_outcome(DeploymentIndex index, std::uint16_t key, Instant now,
                        const Outcome& outcome, Work work) {
   DeploymentHealth& h = health_[index];
   h.each([&](auto& signal) { signal.on_outcome(now, outcome, work); });
-  if (!outcome.failure || outcome.cancelled) return;
-  Keys& keys = h.get<Keys>();
-  switch (outcome.failure->kind) {
-    case ErrorKind::authentication:
-    case ErrorKind::quota_exhausted:
-      keys.kill(key);
-      break;
-    case ErrorKind::rate_limit:
-      // With other keys in the pool the limit is this key's; with one key it is the deployment's.
-      if (keys.size() > 1) {
-        keys.cool(key, add_saturated(now, outcome.failure->retry_after.value_or(
-                                              defaults::kCooldown)));
-      } else {
-        h.get<Cooldown>().cool(now, outcome.failure->retry_after);
-      }
-      break;
-    default:
-      break;
+  if (outcome.failure && !outcome.cancelled) blame_key(h, key, now, *outcome.failure);
+  refresh(index, now);
+}
+
+void Board::refresh(DeploymentIndex index, Instant now) {
+  const DeploymentHealth& h = health_[index];
+  Hot& hot = hot_[index];
+  const Latency& latency = h.get<Latency>();
+  hot.ttft_average_ms = latency.ttft_average_ms();
+  hot.total_average_ms = latency.total_average_ms();
+  hot.ttft_p50_ms = static_cast<float>(latency.ttft_p50_ms());
+  hot.ttft_p95_ms = static_cast<float>(latency.ttft_p95_ms());
+  hot.measured = latency.measured();
+  hot.in_flight = h.get<InFlight>().attempts();
+  hot.failure_share = static_cast<float>(h.get<ErrorRate>().counts(now).failure_share());
+  hot.failure_share_at = now;
+  hot.blocked_until = std::max(h.get<Cooldown>().until(), h.get<RateLimits>().exhausted_until());
+  const Breaker& breaker = h.get<Breaker>();
+  hot.plain = breaker.status() == BreakerStatus::closed && breaker.ramp(now) >= 1.0 &&
+              h.get<Keys>().all_fresh();
+}
+
+double Board::penalty(DeploymentIndex index, Instant now) const {
+  const Hot& hot = hot_[index];
+  if (hot.plain && hot.failure_share <= 0) return 1.0;
+  const DeploymentHealth& h = health_[index];
+  double share = hot.failure_share;
+  // Failures fade with time even where no event refreshes them.
+  if (now - hot.failure_share_at > Duration(defaults::kErrorWindow) / 10) {
+    share = h.get<ErrorRate>().counts(now).failure_share();
   }
+  constexpr double kWorstShare = 0.95;  // a penalty of 20 is as good as never
+  return 1.0 / ((1.0 - std::min(share, kWorstShare)) * h.get<Breaker>().ramp(now));
 }
 
 std::optional<std::uint16_t> Board::pick_key(DeploymentIndex index, Instant now) {

@@ -25,6 +25,19 @@ struct Admission {
   float a = 0, b = 0;  // the reason's numbers, see model/decision.h
 };
 
+// What every decision reads of every candidate, kept in one cache line each and refreshed by events.
+struct Hot {
+  Instant blocked_until{};        // cooling, or announced limits exhausted
+  Instant failure_share_at{};
+  double ttft_average_ms = 0;     // per unit of work, see latency.h
+  double total_average_ms = 0;
+  float ttft_p50_ms = 0, ttft_p95_ms = 0;
+  float failure_share = 0;        // of the recent window, as of failure_share_at
+  std::uint32_t in_flight = 0;
+  bool plain = true;              // breaker closed, not in slow start, no key dead or cooling
+  bool measured = false;
+};
+
 class Board {
  public:
   // Fits the board to an inventory. Health of a deployment that keeps its name, provider, model and
@@ -34,6 +47,11 @@ class Board {
   std::size_t size() const { return health_.size(); }
   const DeploymentHealth& at(DeploymentIndex index) const { return health_[index]; }
   DeploymentHealth& at(DeploymentIndex index) { return health_[index]; }
+
+  const Hot& hot(DeploymentIndex index) const { return hot_[index]; }
+  // How much worse than its numbers a candidate looks: grows with its recent failures and while it
+  // ramps up after an open breaker. 1 or more; multiplies a load or a latency.
+  double penalty(DeploymentIndex index, Instant now) const;
 
   // Breaker, cooling, announced limits and keys, in that order; the first that says no gives the
   // reason. Changes nothing. Under 20 ns for a healthy deployment.
@@ -63,7 +81,11 @@ class Board {
   void describe(DeploymentIndex index, Instant now, NumberSink& sink) const;
 
  private:
+  Admission admit_slowly(DeploymentIndex index, Instant now) const;
+  void refresh(DeploymentIndex index, Instant now);
+
   std::vector<DeploymentHealth> health_;
+  std::vector<Hot> hot_;                 // parallel
   std::vector<std::string> identities_;  // parallel; name, provider, model and base URL
 };
 

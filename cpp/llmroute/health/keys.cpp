@@ -18,6 +18,10 @@ bool Keys::usable(Instant now) const {
   return std::any_of(until_.begin(), until_.end(), [now](Instant t) { return t <= now; });
 }
 
+bool Keys::all_fresh() const {
+  return std::all_of(until_.begin(), until_.end(), [](Instant t) { return t == Instant{}; });
+}
+
 std::optional<std::uint16_t> Keys::pick(Instant now) {
   if (until_.empty()) return std::uint16_t{0};
   for (std::size_t i = 0; i < until_.size(); ++i) {

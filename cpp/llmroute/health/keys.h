@@ -18,6 +18,7 @@ class Keys : public Signal {
   std::size_t size() const { return until_.size(); }
   std::size_t dead() const;
   bool usable(Instant now) const;
+  bool all_fresh() const;  // no key was ever killed or cooled
   std::optional<std::uint16_t> pick(Instant now);
   void kill(std::uint16_t key);
   void cool(std::uint16_t key, Instant until);

@@ -5,8 +5,6 @@
 
 namespace llmroute::health {
 
-namespace {
-
 double ttft_work(Work work) { return 1.0 + static_cast<double>(work.input.count) / 4000.0; }
 
 double total_work(Work work) {
@@ -14,8 +12,6 @@ double total_work(Work work) {
   return (kFixed + static_cast<double>(work.output.count)) /
          (kFixed + static_cast<double>(defaults::kGuessedOutputTokens));
 }
-
-}  // namespace
 
 void PeakAverage::add(Instant now, double sample) {
   if (!measured_ || sample >= value_) {

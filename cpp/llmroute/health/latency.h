@@ -31,6 +31,9 @@ class PeakAverage {
   bool measured_ = false;
 };
 
+double ttft_work(Work work);
+double total_work(Work work);
+
 class Latency : public Signal {
  public:
   void on_first_content(Instant now, Duration ttft, Work work);
@@ -41,6 +44,8 @@ class Latency : public Signal {
   // Expected milliseconds for work of this size on an idle deployment.
   double expected_ttft_ms(Work work) const;
   double expected_total_ms(Work work) const;
+  double ttft_average_ms() const { return ttft_.value(); }
+  double total_average_ms() const { return total_.value(); }
   double ttft_p50_ms() const { return ttft_p50_; }
   double ttft_p95_ms() const { return ttft_p95_; }
   double total_p50_ms() const { return total_p50_; }

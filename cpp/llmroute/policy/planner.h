@@ -5,8 +5,10 @@
 // apart from growth of the caller's vectors. One planner per dispatcher, under its lock.
 #pragma once
 
+#include <map>
 #include <memory>
-#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "llmroute/base/error.h"
@@ -28,8 +30,9 @@ class Planner {
   Result<void> configure(InventoryPtr inventory);
 
   // Appends to `records` and `steps`. `options.order` (a Python policy's plan) replaces the ranking
-  // of the first group; `options.policy` replaces its policy for this call. A group left empty by
-  // breakers alone keeps its least bad member as last usable (Board::admit_last).
+  // of the first group; `options.policy` replaces its policy for this call. Where nothing at all is
+  // left and breakers are among the reasons, the least bad of those is kept as last usable
+  // (Board::admit_last): throttled, never ejected.
   void plan(GroupIndex group, const ChatRequest& request, const health::Board& board, Instant now,
             Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps);
 
@@ -39,9 +42,24 @@ class Planner {
               Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps);
 
  private:
+  void consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
+                Instant now, std::vector<CandidateRecord>& records);
+  void rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,
+                 Instant now, Random& random, std::vector<CandidateRecord>& records,
+                 std::vector<PlanStep>& steps);
+  bool follow_order(const RequestOptions& options, std::vector<CandidateRecord>& records);
+  void rescue_last(const health::Board& board, Instant now, std::vector<CandidateRecord>& records,
+                   std::vector<PlanStep>& steps);
+  Policy& policy_for(GroupIndex group, const RequestOptions& options);
+  void mark_seen(const std::vector<CandidateRecord>& records);
+
   InventoryPtr inventory_;
+  std::vector<Fitness> fitness_;        // by deployment
   std::vector<std::unique_ptr<Policy>> by_group_;
-  std::vector<Ranked> ranked_;
+  std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>> overrides_;
+  std::vector<Ranked> ranked_;         // scratch
+  std::vector<std::uint32_t> seen_;    // scratch: stamp of the plan that has seen a deployment
+  std::uint32_t stamp_ = 0;
 };
 
 }  // namespace llmroute::policy

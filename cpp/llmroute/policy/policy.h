@@ -38,16 +38,24 @@ struct RankContext {
 // `probability`; the order of the span after rank() is the plan.
 struct Ranked {
   DeploymentIndex deployment = 0;
-  std::uint32_t record = 0;      // index in Decision::candidates
-  double weight = 1.0;           // of the member in its group, slow start already applied
+  std::uint32_t record = 0;   // index in Decision::candidates
+  double weight = 1.0;        // of the member in its group
+  double penalty = 1.0;       // Board::penalty: recent failures and slow start; 1 or more
+  double usd = 0.0;           // estimated cost of this request; not-a-number: unknown price
   double score = 0.0;
-  double probability = 1.0;
+  double tie = 0.0;           // breaks equal scores, smaller first
+  double probability = 1.0;   // of being first, where chance took part
 };
+
+// Puts the best kExactlyRanked candidates in front by (score, tie); those behind them follow in no
+// particular but repeatable order, which saves sorting hundreds that no attempt budget reaches.
+inline constexpr std::size_t kExactlyRanked = 8;
+void order_by_score(std::span<Ranked> candidates);
 
 class Policy {
  public:
   virtual ~Policy() = default;
-  // Reorders `candidates`, best first, all of them: the rest are the fallbacks.
+  // Reorders `candidates`, best first (see order_by_score): the rest are the fallbacks.
   virtual void rank(const RankContext& context, std::span<Ranked> candidates) = 0;
 };
 
@@ -71,9 +79,5 @@ std::span<const PolicyEntry> policies();
 const PolicyEntry* find_policy(std::string_view name);
 // {"name": {"summary": ..., "version": ..., "options": {...}}}, what parse_config checks against.
 std::string policy_schema_json();
-
-// USD of this request on this deployment by its price and the facts' token estimates; nothing where
-// the price is unknown.
-std::optional<double> estimate_usd(const Facts& facts, const Deployment& deployment);
 
 }  // namespace llmroute::policy

@@ -1,0 +1,24 @@
+// The makers of the built-in policies, for the registry alone, and what several of them share.
+#pragma once
+
+#include <algorithm>
+
+#include "llmroute/policy/policy.h"
+
+namespace llmroute::policy {
+
+// (attempts in flight + 1) x penalty / weight: how full a candidate is, relative to its share.
+inline double load_of(const RankContext& context, const Ranked& c) {
+  return (context.board.hot(c.deployment).in_flight + 1.0) * c.penalty / c.weight;
+}
+
+using PolicyOptions = std::map<std::string, double>;
+std::unique_ptr<Policy> make_ordered(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_weighted(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_round_robin(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_least_in_flight(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_least_latency(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_least_cost(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_power_of_two(const Group&, const PolicyOptions&);
+
+}  // namespace llmroute::policy

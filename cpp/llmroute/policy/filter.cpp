@@ -1,0 +1,60 @@
+#include "llmroute/policy/filter.h"
+
+#include <array>
+#include <limits>
+
+namespace llmroute::policy {
+
+namespace {
+
+constexpr double kPerMillion = 1e-6;
+
+// Parallel to Capability.
+constexpr std::array kLacking = {Reason::tools_not_supported, Reason::vision_not_supported,
+                                 Reason::json_schema_not_supported, Reason::audio_not_supported,
+                                 Reason::files_not_supported};
+static_assert(kLacking.size() == CapabilitySet().size());
+
+template <std::size_t N>
+std::size_t first_set(const std::bitset<N>& bits) {
+  std::size_t i = 0;
+  while (i < N && !bits.test(i)) ++i;
+  return i;
+}
+
+}  // namespace
+
+Fitness fitness_of(const Deployment& deployment) {
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  const Price& price = deployment.price;
+  Fitness fitness;
+  fitness.unsupported = deployment.unsupported;
+  fitness.lacks = deployment.lacks;
+  fitness.context_tokens = deployment.context_tokens.value_or(Tokens{}).count;
+  fitness.max_output_tokens = deployment.max_output_tokens.value_or(Tokens{}).count;
+  fitness.input_usd = price.input_usd_per_million.value_or(kUnknown) * kPerMillion;
+  fitness.output_usd = price.output_usd_per_million.value_or(kUnknown) * kPerMillion;
+  return fitness;
+}
+
+health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness) {
+  const CapabilitySet missing = facts.needs & fitness.lacks;
+  if (missing.any()) return {kLacking[first_set(missing)], 0, 0};
+  const ParameterSet unsupported = facts.parameters & fitness.unsupported;
+  if (unsupported.any() && !drop_unsupported) {
+    return {Reason::parameter_not_supported, static_cast<float>(first_set(unsupported)), 0};
+  }
+  const std::int64_t asked = facts.max_output_tokens.value_or(Tokens{}).count;
+  if (fitness.max_output_tokens > 0 && asked > fitness.max_output_tokens) {
+    return {Reason::output_too_short, static_cast<float>(asked),
+            static_cast<float>(fitness.max_output_tokens)};
+  }
+  const std::int64_t needed = facts.prompt_tokens.count + asked;
+  if (fitness.context_tokens > 0 && needed > fitness.context_tokens) {
+    return {Reason::context_too_short, static_cast<float>(needed),
+            static_cast<float>(fitness.context_tokens)};
+  }
+  return {};
+}
+
+}  // namespace llmroute::policy
