@@ -1,8 +1,14 @@
 // One event loop on its own thread.
 //
-// Start in the constructor, stop and join in stop() or the destructor (never on the loop thread).
-// post() is thread-safe and cheap: functions collect in one queue and one wake runs many. Timers run
-// on the loop thread by the clock passed in; a manual clock's owner calls poke() after moving it.
+// Start in the constructor, stop and join in stop() or the destructor (never on the loop thread: that
+// is a programming mistake and aborts). post() is thread-safe and cheap: functions collect in one
+// queue and one wake runs many, in the order they were posted. Timers run on the loop thread by the
+// clock passed in, which outlives the loop; a manual clock's owner calls poke() after moving it.
+// Tasks must not throw. All signals are blocked on the loop thread: they stay with the program's own
+// threads, and a write to a closed socket is an error, not a SIGPIPE.
+//
+// A child process has no loop thread after fork(): it must neither use nor destroy a Loop it
+// inherited.
 #pragma once
 
 #include <cstdint>
@@ -27,15 +33,19 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void post(Task task);              // any thread; dropped after stop()
-  void poke();                       // any thread: look at the timers again
+  // Any thread. False: stop() was called before, and the task was destroyed without running.
+  bool post(Task task);
+  void poke();  // any thread: look at the timers again
   bool on_loop_thread() const;
-  void stop();                       // idempotent; runs what was posted before it, then joins
+  // Idempotent; runs what was posted before it, then joins. Timers that are still pending are
+  // destroyed without running.
+  void stop();
   const Clock& clock() const;
   Instant now() const { return clock().now(); }
   boost::asio::io_context& context();
 
-  // Loop thread only. `id` is never reused; cancelling an unknown or fired timer does nothing.
+  // Loop thread only. Never called from inside call_at(), even where `when` is past. Ids are never
+  // zero and never reused; cancelling an unknown or fired timer does nothing.
   std::uint64_t call_at(Instant when, Task task);
   void cancel_timer(std::uint64_t id);
 

@@ -1,8 +1,13 @@
 // HTTP client: libcurl's multi interface on one Asio loop, on the loop's own thread.
 //
-// All methods but the constructor run on the loop thread. A Transport outlives nothing: destroy it
-// on the loop thread after every exchange is cancelled or done. Callbacks run on the loop thread,
-// never from inside start() or cancel().
+// All methods but the constructor run on the loop thread. Destroy a Transport on the loop thread,
+// or on any thread once the loop is stopped; exchanges that are still in flight then end without a
+// callback. Connections are kept and reused; HTTP/2 is used where an https server offers it.
+//
+// Callbacks run on the loop thread, never from inside start(), cancel() or resume(). Inside any
+// callback a sink may call start(), resume() and cancel() for any exchange, its own too. A sink may
+// be destroyed inside on_done, or elsewhere as soon as its exchange is cancelled; the Transport
+// itself must not be destroyed inside a callback.
 #pragma once
 
 #include <cstdint>
@@ -23,18 +28,23 @@ namespace llmroute::net {
 struct ExchangeOptions {
   Duration connect_timeout = defaults::kConnectTimeout;  // zero: none
   std::string proxy;     // URL; empty: none (the environment's proxies are not read by themselves)
-  std::string ca_file;   // explicit bundle; empty: SSL_CERT_FILE, then system places
+  std::string ca_file;   // explicit bundle; empty: SSL_CERT_FILE, SSL_CERT_DIR, system places
   std::size_t max_response_bytes = defaults::kMaxResponseBytes;  // decoded
   std::size_t max_header_bytes = defaults::kMaxHeaderBytes;
 };
 
 struct ExchangeTimes {
-  std::optional<Duration> connect;  // absent on a reused connection
+  std::optional<Duration> connect;  // name, TCP and TLS; absent on a reused connection
+  // A kept connection turned out to be closed and the request was sent once more on another one.
+  // Happens only where nothing of a reply had come and the connection had been idle for a while.
+  bool resent = false;
 };
 
 // Why an exchange ended without a whole response.
 struct TransportError {
-  ErrorKind kind;        // connect, protocol, attempt_timeout (connect timeout), stream_interrupted
+  // connect, protocol, attempt_timeout (connect timeout), stream_interrupted; invalid_argument
+  // for a request that cannot be sent as it is.
+  ErrorKind kind = ErrorKind::connect;
   std::string message;   // says what was tried and what to do; no secrets
   bool sent = false;     // the request may have reached the provider
 };
@@ -60,8 +70,9 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // Takes the request; its body is moved in, not copied. Refused headers are reported through
-  // on_done like any failure (kind invalid_argument).
+  // Takes the request; its body is moved in, not copied. Refused headers, methods and URLs are
+  // reported through on_done like any failure (kind invalid_argument). Content-Length and
+  // Transfer-Encoding are the transport's own: given ones are left out.
   ExchangeId start(wire::Request request, const ExchangeOptions& options, ExchangeSink& sink);
   void cancel(ExchangeId id);   // closes the socket; no callback after it; unknown ids are ignored
   void resume(ExchangeId id);   // after a pause
@@ -69,7 +80,7 @@ class Transport {
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace llmroute::net
