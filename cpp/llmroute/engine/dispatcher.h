@@ -33,7 +33,7 @@ struct StartAttempt {
   AttemptId attempt;
   DeploymentIndex deployment;
   std::uint16_t key;       // index in the deployment's pool
-  Timeouts timeouts;       // already cut by the caller's deadline
+  Timeouts timeouts;       // of the deployment; the caller's deadline is the engine's own timer
 };
 struct CancelAttempt {     // close its socket; its outcome must not be reported any more
   RequestId request;
@@ -58,7 +58,7 @@ class RequestMachine;
 
 class Dispatcher {
  public:
-  explicit Dispatcher(std::uint64_t seed);
+  explicit Dispatcher(std::uint64_t seed, std::size_t max_in_flight = defaults::kMaxInFlight);
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
@@ -89,12 +89,19 @@ class Dispatcher {
   const health::Board& board() const { return board_; }
   std::size_t in_flight() const { return requests_.size(); }
 
+  // The time that filters and policy took, for the decision; the driver has the clock.
+  void note_planned(RequestId request, Duration planned);
+
  private:
+  RequestMachine* find(RequestId request);
+  void settle(RequestId request);
+
   InventoryPtr inventory_;
   health::Board board_;
   policy::Planner planner_;
   RetryBudget retry_budget_;
   Random random_;
+  std::size_t max_in_flight_;
   RequestId next_id_ = 1;
   std::unordered_map<RequestId, std::unique_ptr<RequestMachine>> requests_;
 };

@@ -1,7 +1,7 @@
 // A token bucket that keeps an outage from multiplying traffic.
 //
 // Every request earns `share` of a retry, up to a cap; a retry to a doubtful deployment spends one;
-// a retry to a deployment that is proven healthy is free, because it does not feed an outage.
+// a retry to a deployment that nothing speaks against is free, because it does not feed an outage.
 // Source: Finagle's RetryBudget. Single-threaded, under the dispatcher's lock.
 #pragma once
 

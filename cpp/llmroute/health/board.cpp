@@ -137,11 +137,10 @@ std::optional<std::uint16_t> Board::pick_key(DeploymentIndex index, Instant now)
   return health_[index].get<Keys>().pick(now);
 }
 
-bool Board::proven(DeploymentIndex index, Instant now) const {
+bool Board::trusted(DeploymentIndex index, Instant now) const {
   const DeploymentHealth& h = health_[index];
   if (h.get<Breaker>().status() != BreakerStatus::closed) return false;
-  const Window::Counts counts = h.get<ErrorRate>().counts(now);
-  return counts.ok > 0 && counts.failure_share() < 0.5;
+  return h.get<ErrorRate>().counts(now).failure_share() < 0.5;
 }
 
 Instant Board::next_change(DeploymentIndex index, Instant now) const {

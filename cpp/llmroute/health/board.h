@@ -71,9 +71,9 @@ class Board {
   // none is usable. A deployment without keys gives 0.
   std::optional<std::uint16_t> pick_key(DeploymentIndex index, Instant now);
 
-  // True where the recent past speaks for it: breaker closed and mostly successes in the window.
-  // A retry that goes there does not draw on the retry budget.
-  bool proven(DeploymentIndex index, Instant now) const;
+  // True where nothing of the recent past speaks against it: breaker closed and not mostly failures
+  // in the window. A retry that goes there does not draw on the retry budget.
+  bool trusted(DeploymentIndex index, Instant now) const;
 
   // The earliest time at which admit may change by time alone; kNever where it does not.
   Instant next_change(DeploymentIndex index, Instant now) const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "llmroute/base/error.h"
 #include "llmroute/base/time.h"
@@ -34,6 +35,13 @@ struct Failure {
   std::optional<Duration> retry_after;  // believable ones only
   bool ambiguous = false;     // sent, and no answer: the provider may have done the work
 };
+
+inline Failure make_failure(ErrorKind kind, std::string message) {
+  Failure failure;
+  failure.kind = kind;
+  failure.message = std::move(message);
+  return failure;
+}
 
 struct Outcome {
   std::optional<Failure> failure;  // empty: success

@@ -1,0 +1,138 @@
+#include "llmroute/engine/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "llmroute/base/text.h"
+#include "llmroute/engine/request.h"
+
+namespace llmroute::engine {
+
+namespace {
+
+// The group that a caller's `model` names; the only group where none is named.
+std::optional<GroupIndex> resolve_group(const Inventory& inventory, const std::string& model) {
+  if (!model.empty()) return inventory.find_group(model);
+  std::optional<GroupIndex> only;
+  for (std::size_t i = 0; i < inventory.groups.size(); ++i) {
+    if (inventory.groups[i].implicit) continue;
+    if (only) return std::nullopt;
+    only = static_cast<GroupIndex>(i);
+  }
+  if (only || inventory.groups.size() != 1) return only;
+  return GroupIndex{0};
+}
+
+Failure unknown_model(const Inventory& inventory, const std::string& model) {
+  Failure failure;
+  failure.kind = ErrorKind::invalid_argument;
+  if (model.empty()) {
+    failure.message = "name a group or deployment as model: there are several";
+    return failure;
+  }
+  std::vector<std::string_view> names;
+  for (const Group& group : inventory.groups) names.push_back(group.name);
+  const std::string_view nearest = nearest_name(model, names);
+  failure.message = "there is no group or deployment \"" + ellipsize(model, 80) + "\"";
+  if (!nearest.empty()) failure.message += "; did you mean \"" + std::string(nearest) + "\"?";
+  return failure;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
+    : random_(seed), max_in_flight_(max_in_flight) {}
+Dispatcher::~Dispatcher() = default;
+
+Result<void> Dispatcher::configure(InventoryPtr inventory) {
+  // The planner is the one that can refuse; it changes nothing then.
+  auto configured = planner_.configure(inventory);
+  if (!configured) return configured.error();
+  board_.configure(*inventory);
+  retry_budget_.configure(inventory->resilience.retry_share);
+  inventory_ = std::move(inventory);
+  return {};
+}
+
+RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant now, WallTime wall,
+                             Actions& actions) {
+  const RequestId id = next_id_++;
+  const std::uint64_t seed = request->options.seed.value_or(random_.next());
+  const auto group = resolve_group(*inventory_, request->options.model);
+  const std::string model = request->options.model;
+  auto machine =
+      std::make_unique<RequestMachine>(id, std::move(request), inventory_, seed, now, wall);
+  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  if (!group) {
+    machine->refuse(s, unknown_model(*inventory_, model));
+  } else if (requests_.size() >= max_in_flight_) {
+    machine->refuse(s, make_failure(ErrorKind::capacity,
+                                    std::to_string(max_in_flight_) +
+                                        " requests are in flight, the most this router takes"));
+  } else {
+    machine->begin(s, *group);
+  }
+  if (!machine->finished()) requests_.emplace(id, std::move(machine));
+  return id;
+}
+
+RequestMachine* Dispatcher::find(RequestId request) {
+  const auto found = requests_.find(request);
+  return found == requests_.end() ? nullptr : found->second.get();
+}
+
+void Dispatcher::settle(RequestId request) {
+  const auto found = requests_.find(request);
+  if (found != requests_.end() && found->second->finished()) requests_.erase(found);
+}
+
+void Dispatcher::on_content(RequestId request, AttemptId attempt, Instant now, Duration ttft,
+                            Actions& actions) {
+  RequestMachine* machine = find(request);
+  if (machine == nullptr) return;
+  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  machine->on_content(s, attempt, ttft);
+}
+
+void Dispatcher::on_outcome(RequestId request, AttemptId attempt, Instant now, Outcome outcome,
+                            std::vector<std::string> dropped, Actions& actions) {
+  RequestMachine* machine = find(request);
+  if (machine == nullptr) return;
+  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  machine->on_outcome(s, attempt, std::move(outcome), std::move(dropped));
+  settle(request);
+}
+
+void Dispatcher::on_timer(RequestId request, Instant now, Actions& actions) {
+  RequestMachine* machine = find(request);
+  if (machine == nullptr) return;
+  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  machine->on_timer(s);
+  settle(request);
+}
+
+void Dispatcher::cancel(RequestId request, Instant now, Actions& actions) {
+  RequestMachine* machine = find(request);
+  if (machine == nullptr) return;
+  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  machine->cancel(s);
+  settle(request);
+}
+
+void Dispatcher::note_planned(RequestId request, Duration planned) {
+  if (RequestMachine* machine = find(request)) machine->note_planned(planned);
+}
+
+DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTime wall) {
+  Actions nothing;
+  Surroundings s{inventory_, board_, planner_, retry_budget_, now, nothing};
+  auto copy = std::make_shared<const ChatRequest>(request);
+  const std::uint64_t seed = request.options.seed.value_or(random_.next());
+  RequestMachine machine(0, std::move(copy), inventory_, seed, now, wall);
+  const auto group = resolve_group(*inventory_, request.options.model);
+  if (group) return machine.explain(s, *group);
+  machine.refuse(s, unknown_model(*inventory_, request.options.model));
+  return std::get<Finish>(nothing.back()).decision;
+}
+
+}  // namespace llmroute::engine
