@@ -15,9 +15,9 @@ namespace llmroute {
 
 // `config_json`: the user's configuration (keys: version, deployments, groups, resilience,
 // providers). `catalogue_json`: {"providers": {...}} as shipped in providers.toml; the user's own
-// `providers` table adds to it or overrides single entries. Policy names and options are checked
-// by `policy_names`, given by the caller because the policy layer is above this one:
-// JSON {"name": {"option": {"default": x, "min": a, "max": b, "unit": "..."}}}.
+// `providers` table adds entries to it or overrides single fields. Policy names and options are checked
+// by `policy_schema_json`, given by the caller because the policy layer is above this one:
+// JSON {"name": {"summary": "...", "options": {"option": {"default": x, "min": a, "max": b}}}}.
 // Errors: ErrorKind::config with `path` ("groups.fast.policy") and `nearest`.
 Result<Inventory> parse_config(std::string_view config_json, std::string_view catalogue_json,
                                std::string_view policy_schema_json);

@@ -1,0 +1,71 @@
+// The steps from a checked document to an Inventory; internal to this layer.
+//
+// Every Value given here has passed schema::check, so fields have their types and defaults, and what
+// is left to find are names that lead nowhere and tables that contradict each other.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmroute/model/deployment.h"
+#include "llmroute/model/document.h"
+
+namespace llmroute::config {
+
+// One provider: the catalogue's entry with the user's own fields on top.
+struct Provider {
+  std::string dialect = "openai";
+  std::string base_url;
+  std::vector<SecretSource> keys;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string proxy;
+  std::string ca_file;
+  Quirks quirks;
+};
+using Providers = std::map<std::string, Provider, std::less<>>;
+
+Result<Providers> read_providers(const Value& catalogue, const Value& own);
+Result<Resilience> read_resilience(const Value& table);
+
+// --- parts that providers and deployments share ---------------------------------------------------
+// Each leaves its target alone where the table has no such field.
+void read_text(const Value& table, std::string_view key, std::string& target);
+void read_base_url(const Value& table, std::string& target);
+Result<void> read_keys(const Value& table, const std::string& path,
+                       std::vector<SecretSource>& target);
+void read_headers(const Value& table, std::vector<std::pair<std::string, std::string>>& target);
+void read_quirks(const Value& table, Quirks& target);
+void read_timeouts(const Value& table, Timeouts& target);
+
+// Makes deployments, from tables and from bare "provider/model" names, each name once.
+class DeploymentMaker {
+ public:
+  // All must outlive this object.
+  DeploymentMaker(const Providers& providers, Inventory& inventory)
+      : providers_(providers), inventory_(inventory) {}
+
+  Result<void> add_table(const std::string& name, const Value& table, const std::string& path);
+  // A name used at `path`: one made before, or a "provider/model" that is made now.
+  Result<DeploymentIndex> find_or_make(const std::string& name, const std::string& path);
+  bool can_make(std::string_view name) const;  // its provider is known
+
+ private:
+  struct Identity {
+    std::string provider, model;  // empty where neither table nor name says
+  };
+  Identity identify(const std::string& name, const Value& table) const;
+  Result<const Provider*> provider_of(const std::string& name, const std::string& path) const;
+  Result<DeploymentIndex> store(Deployment deployment, const std::string& path);
+  Error unknown_deployment(const std::string& name, const std::string& path) const;
+
+  const Providers& providers_;
+  Inventory& inventory_;
+};
+
+// Groups, their members and references, the implicit groups, and the search for cycles.
+Result<void> read_groups(const Value& groups, DeploymentMaker& maker, Inventory& inventory);
+Result<void> check_cycles(const Inventory& inventory);
+
+}  // namespace llmroute::config

@@ -1,0 +1,197 @@
+#include <algorithm>
+
+#include "llmroute/base/text.h"
+#include "llmroute/model/config_build.h"
+
+namespace llmroute::config {
+
+namespace {
+
+struct Parts {
+  std::string_view provider, model;
+};
+
+// "openrouter/meta-llama/llama-3" -> openrouter, meta-llama/llama-3. Empty where there is no slash.
+Parts split_name(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) return {};
+  return {name.substr(0, slash), name.substr(slash + 1)};
+}
+
+Deployment from_provider(std::string_view name, const Provider& provider) {
+  Deployment out;
+  out.name = std::string(name);
+  out.dialect = provider.dialect;
+  out.base_url = provider.base_url;
+  out.keys = provider.keys;
+  out.headers = provider.headers;
+  out.proxy = provider.proxy;
+  out.ca_file = provider.ca_file;
+  out.quirks = provider.quirks;
+  return out;
+}
+
+void read_price(const Value& table, Price& target) {
+  const Value* price = table.find("price");
+  if (price == nullptr) return;
+  const auto read = [&](std::string_view key, std::optional<double>& field) {
+    if (const Value* value = price->find(key)) field = value->number;
+  };
+  read("input_usd_per_million", target.input_usd_per_million);
+  read("output_usd_per_million", target.output_usd_per_million);
+  read("cached_input_usd_per_million", target.cached_input_usd_per_million);
+  read("cache_write_usd_per_million", target.cache_write_usd_per_million);
+}
+
+void read_abilities(const Value& table, Deployment& target) {
+  const auto tokens = [&](std::string_view key, std::optional<Tokens>& field) {
+    const Value* value = table.find(key);
+    if (value != nullptr) field = Tokens{static_cast<std::int64_t>(value->number)};
+  };
+  tokens("context_tokens", target.context_tokens);
+  tokens("max_output_tokens", target.max_output_tokens);
+  const Value* lacks = table.find("lacks");
+  if (lacks == nullptr) return;
+  for (const Value& word : lacks->list) {
+    const auto capability = from_slug<Capability>(word.text);
+    if (capability) target.lacks.set(static_cast<std::size_t>(*capability));
+  }
+}
+
+void read_labels(const Value& table, Deployment& target) {
+  read_text(table, "region", target.region);
+  read_text(table, "retention", target.retention);
+  const Value* tags = table.find("tags");
+  if (tags == nullptr) return;
+  for (const Value& tag : tags->list) target.tags.push_back(tag.text);
+}
+
+// All that a table may say of a deployment apart from its provider and model.
+Result<void> read_own_fields(const Value& table, const std::string& path,
+                             const Timeouts& usual, Deployment& target) {
+  read_text(table, "dialect", target.dialect);
+  read_base_url(table, target.base_url);
+  if (auto keys = read_keys(table, path, target.keys); !keys) return keys;
+  read_headers(table, target.headers);
+  read_text(table, "proxy", target.proxy);
+  read_text(table, "ca_file", target.ca_file);
+  read_quirks(table, target.quirks);
+  read_labels(table, target);
+  read_price(table, target.price);
+  read_abilities(table, target);
+  if (table.find("timeouts") != nullptr) {
+    target.timeouts = usual;
+    read_timeouts(table, *target.timeouts);
+  }
+  return {};
+}
+
+}  // namespace
+
+bool DeploymentMaker::can_make(std::string_view name) const {
+  const Parts parts = split_name(name);
+  return !parts.model.empty() && providers_.find(parts.provider) != providers_.end();
+}
+
+Result<const Provider*> DeploymentMaker::provider_of(const std::string& name,
+                                                     const std::string& path) const {
+  const auto found = providers_.find(name);
+  if (found != providers_.end()) return &found->second;
+  std::vector<std::string_view> names;
+  for (const auto& [known, provider] : providers_) names.emplace_back(known);
+  return config_error(path,
+                      "unknown provider \"" + ellipsize(name, 60) +
+                          "\"; describe it under [providers], or give base_url instead",
+                      nearest_name(name, names));
+}
+
+DeploymentMaker::Identity DeploymentMaker::identify(const std::string& name,
+                                                    const Value& table) const {
+  Identity out;
+  // A table named "provider/model" needs to say neither again.
+  const Parts parts = can_make(name) ? split_name(name) : Parts{};
+  out.provider = std::string(parts.provider);
+  read_text(table, "provider", out.provider);
+  if (out.provider == parts.provider) out.model = std::string(parts.model);
+  read_text(table, "model", out.model);
+  return out;
+}
+
+Result<void> DeploymentMaker::add_table(const std::string& name, const Value& table,
+                                        const std::string& path) {
+  const Identity identity = identify(name, table);
+  Provider anonymous;
+  const Provider* base = &anonymous;
+  if (!identity.provider.empty()) {
+    const auto known = provider_of(identity.provider, child_path(path, "provider"));
+    if (!known) return known.error();
+    base = *known;
+  } else if (table.find("base_url") == nullptr) {
+    return config_error(child_path(path, "provider"),
+                        "is missing: name a provider, or give a base_url");
+  }
+  if (identity.model.empty()) {
+    return config_error(child_path(path, "model"),
+                        "is missing: the provider's own name of the model");
+  }
+  Deployment deployment = from_provider(name, *base);
+  deployment.provider = identity.provider.empty() ? "custom" : identity.provider;
+  deployment.model = identity.model;
+  auto read = read_own_fields(table, path, inventory_.resilience.timeouts, deployment);
+  if (!read) return read;
+  auto stored = store(std::move(deployment), path);
+  if (!stored) return stored.error();
+  return {};
+}
+
+Result<DeploymentIndex> DeploymentMaker::find_or_make(const std::string& name,
+                                                      const std::string& path) {
+  if (const auto known = inventory_.find_deployment(name)) return *known;
+  if (!can_make(name)) return unknown_deployment(name, path);
+  const Parts parts = split_name(name);
+  const auto provider = provider_of(std::string(parts.provider), path);
+  if (!provider) return provider.error();
+  Deployment deployment = from_provider(name, **provider);
+  deployment.provider = std::string(parts.provider);
+  deployment.model = std::string(parts.model);
+  return store(std::move(deployment), path);
+}
+
+Result<DeploymentIndex> DeploymentMaker::store(Deployment deployment, const std::string& path) {
+  if (inventory_.deployments.size() >= defaults::kMaxDeployments) {
+    return config_error(path, "is one deployment too many; at most " +
+                                  std::to_string(defaults::kMaxDeployments));
+  }
+  const auto index = static_cast<DeploymentIndex>(inventory_.deployments.size());
+  inventory_.deployment_index.emplace(deployment.name, index);
+  inventory_.deployments.push_back(std::move(deployment));
+  return index;
+}
+
+Error DeploymentMaker::unknown_deployment(const std::string& name,
+                                          const std::string& path) const {
+  std::vector<std::string_view> names;
+  for (const auto& [known, index] : inventory_.deployment_index) names.emplace_back(known);
+  const std::string shown = "\"" + ellipsize(name, 60) + "\"";
+  std::string_view nearest = nearest_name(name, names);
+  const Parts parts = split_name(name);
+  if (parts.provider.empty()) {
+    return config_error(path, "unknown deployment " + shown + "; name a table under [deployments], "
+                                  "or write provider/model", nearest);
+  }
+  if (parts.model.empty()) {
+    return config_error(path, shown + " names no model behind its provider", nearest);
+  }
+  if (!nearest.empty()) return config_error(path, "unknown deployment " + shown, nearest);
+  std::vector<std::string_view> providers;
+  for (const auto& [known, provider] : providers_) providers.emplace_back(known);
+  const std::string_view meant = nearest_name(parts.provider, providers);
+  const std::string corrected =
+      meant.empty() ? std::string() : std::string(meant) + "/" + std::string(parts.model);
+  return config_error(path,
+                      "unknown provider \"" + ellipsize(parts.provider, 60) + "\" in " + shown +
+                          "; describe it under [providers]",
+                      corrected);
+}
+
+}  // namespace llmroute::config

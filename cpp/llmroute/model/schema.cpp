@@ -1,0 +1,259 @@
+#include "llmroute/model/schema.h"
+
+#include <array>
+
+#include "llmroute/model/defaults.h"
+#include "llmroute/model/request.h"
+#include "llmroute/model/schema_texts.h"
+
+namespace llmroute::schema {
+
+namespace {
+
+constexpr double kDayMs = 86'400'000;
+constexpr double kMaxTokens = 1e9;
+constexpr double kMaxPrice = 1e6;  // USD per million tokens: a dollar a token
+constexpr double kMaxKeys = 256;
+constexpr double kMaxReferences = 1'000;
+constexpr double kMaxTextBytes = 4'096;
+constexpr auto kMaxEntries = static_cast<double>(defaults::kMaxDeployments);
+
+constexpr double ms(milliseconds value) { return static_cast<double>(value.count()); }
+
+// --- leaves ---------------------------------------------------------------------------------------
+constexpr Shape text_of(std::string (*check)(std::string_view)) {
+  Shape shape;
+  shape.max = kMaxTextBytes;
+  shape.check = check;
+  return shape;
+}
+
+constexpr Shape number_of(Kind kind, double min, double max) {
+  Shape shape;
+  shape.kind = kind;
+  shape.min = min;
+  shape.max = max;
+  return shape;
+}
+
+constexpr Shape list_of(const Shape& item, double min, double max) {
+  Shape shape = number_of(Kind::list, min, max);
+  shape.item = &item;
+  shape.unique = true;
+  return shape;
+}
+
+constexpr Shape map_of(const Shape& item, double max, std::string (*check_key)(std::string_view)) {
+  Shape shape = number_of(Kind::map, 0, max);
+  shape.item = &item;
+  shape.check_key = check_key;
+  return shape;
+}
+
+constexpr Shape table_of(std::span<const Field> fields) {
+  Shape shape;
+  shape.kind = Kind::table;
+  shape.fields = fields;
+  return shape;
+}
+
+constexpr Shape words_of(std::span<const std::string_view> words) {
+  Shape shape = text_of(nullptr);
+  shape.words = words;
+  return shape;
+}
+
+constexpr Shape either_of(const Shape& item, const Shape& other) {
+  Shape shape;
+  shape.kind = Kind::either;
+  shape.item = &item;
+  shape.other = &other;
+  return shape;
+}
+
+constexpr Shape secret_text() {
+  Shape shape = text_of(check_secret_text);
+  shape.secret = true;
+  return shape;
+}
+
+constexpr Shape kFlag = number_of(Kind::boolean, 0, 1);
+constexpr Shape kPlain = text_of(check_plain);
+constexpr Shape kName = text_of(check_name);
+constexpr Shape kSecret = secret_text();
+constexpr Shape kSecrets = list_of(kSecret, 0, kMaxKeys);
+constexpr Shape kBaseUrl = text_of(check_base_url);
+constexpr Shape kProxy = text_of(check_proxy);
+constexpr Shape kHeaderValue = text_of(check_header_value);
+constexpr Shape kHeaders = map_of(kHeaderValue, 64, check_header_name);
+constexpr Shape kTags = list_of(kPlain, 0, 64);
+constexpr Shape kReferences = list_of(kName, 0, kMaxReferences);
+constexpr Shape kMilliseconds = number_of(Kind::number, 0, kDayMs);
+constexpr Shape kSomeMilliseconds = number_of(Kind::number, 1, kDayMs);
+constexpr Shape kTokenCount = number_of(Kind::integer, 1, kMaxTokens);
+constexpr Shape kPerMillion = number_of(Kind::number, 0, kMaxPrice);
+constexpr Shape kWeight = number_of(Kind::number, 0.001, 1e6);
+constexpr Shape kShare = number_of(Kind::number, 0, 1);
+constexpr Shape kPositiveShare = number_of(Kind::number, 0.01, 1);
+constexpr Shape kCount100 = number_of(Kind::integer, 1, 100);
+constexpr Shape kCount1000 = number_of(Kind::integer, 1, 1'000);
+constexpr Shape kVersion = number_of(Kind::integer, 1, 1);
+constexpr Shape kPolicy = number_of(Kind::policy, 0, 0);
+constexpr Shape kCapability = words_of(slugs<Capability>());
+constexpr Shape kCapabilities = list_of(kCapability, 0, 64);
+constexpr Shape kParameter = words_of(slugs<Parameter>());
+constexpr Shape kParameters = list_of(kParameter, 0, 64);
+constexpr std::array<std::string_view, 2> kTokenFields = {"max_tokens", "max_completion_tokens"};
+constexpr Shape kTokenField = words_of(kTokenFields);
+
+// --- shared tables ----------------------------------------------------------------------------------
+constexpr std::string_view kConnectMeaning = "until connected; 0: no limit";
+constexpr std::string_view kTtftMeaning = "from start to the first content; 0: no limit";
+constexpr std::string_view kIdleMeaning = "between two chunks; 0: no limit";
+constexpr std::string_view kAttemptMeaning = "the whole attempt; 0: no limit";
+
+constexpr std::array kTimeoutOverrideFields = {
+    Field{"connect_ms", &kMilliseconds, kConnectMeaning, {}, "ms"},
+    Field{"ttft_ms", &kMilliseconds, kTtftMeaning, {}, "ms"},
+    Field{"idle_ms", &kMilliseconds, kIdleMeaning, {}, "ms"},
+    Field{"attempt_ms", &kMilliseconds, kAttemptMeaning, {}, "ms"},
+};
+constexpr Shape kTimeoutOverrides = table_of(kTimeoutOverrideFields);
+
+constexpr std::array kQuirkFields = {
+    Field{"max_tokens_field", &kTokenField, "the one name this provider knows; default: as given"},
+    Field{"stream_usage", &kFlag, "takes stream_options.include_usage; default true"},
+    Field{"developer_role", &kFlag, "takes developer messages; default true"},
+    Field{"requires_terminator", &kFlag,
+          "a stream without its end mark was cut; default true"},
+    Field{"unsupported", &kParameters, "parameters that this provider refuses"},
+};
+constexpr Shape kQuirks = table_of(kQuirkFields);
+
+constexpr std::array kPriceFields = {
+    Field{"input_usd_per_million", &kPerMillion, "a million prompt tokens", {}, "USD", true},
+    Field{"output_usd_per_million", &kPerMillion, "a million answer tokens", {}, "USD", true},
+    Field{"cached_input_usd_per_million", &kPerMillion,
+          "a million prompt tokens read from the cache; default: as input", {}, "USD"},
+    Field{"cache_write_usd_per_million", &kPerMillion,
+          "a million prompt tokens written to the cache; default: as input", {}, "USD"},
+};
+constexpr Shape kPrice = table_of(kPriceFields);
+
+// --- providers and deployments ------------------------------------------------------------------------
+constexpr std::array kProviderFields = {
+    Field{"dialect", &kPlain, "wire format: openai, anthropic; default openai"},
+    Field{"base_url", &kBaseUrl, "where its API begins"},
+    Field{"api_key", &kSecret, "env:NAME, file:PATH or the key; for all its deployments"},
+    Field{"api_keys", &kSecrets, "a pool of them"},
+    Field{"headers", &kHeaders, "extra headers of every request"},
+    Field{"proxy", &kProxy, "URL of an explicit proxy"},
+    Field{"ca_file", &kPlain, "CA bundle; default: SSL_CERT_FILE, then the system's"},
+    Field{"quirks", &kQuirks, "how it differs from its dialect"},
+};
+constexpr Shape kProvider = table_of(kProviderFields);
+constexpr Shape kProviders = map_of(kProvider, 1'000, check_name);
+
+constexpr std::array kDeploymentFields = {
+    Field{"provider", &kName, "an entry of the provider catalogue or of [providers]"},
+    Field{"model", &kName, "the provider's own name of the model"},
+    Field{"dialect", &kPlain, "wire format; default: the provider's"},
+    Field{"base_url", &kBaseUrl, "where the API begins; default: the provider's"},
+    Field{"api_key", &kSecret, "env:NAME, file:PATH or the key; default: the provider's"},
+    Field{"api_keys", &kSecrets, "a pool of them"},
+    Field{"region", &kPlain, "where it runs, as eu-central"},
+    Field{"retention", &kPlain, "how long prompts are kept there, as none"},
+    Field{"tags", &kTags, "your own words for it"},
+    Field{"price", &kPrice, "what tokens cost; default: unknown, never free"},
+    Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
+    Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
+    Field{"lacks", &kCapabilities, "what it cannot do; all else is assumed"},
+    Field{"timeouts", &kTimeoutOverrides, "instead of those in [resilience.timeouts]"},
+    Field{"headers", &kHeaders, "extra headers; added to the provider's"},
+    Field{"proxy", &kProxy, "URL of an explicit proxy; default: the provider's"},
+    Field{"ca_file", &kPlain, "CA bundle; default: the provider's"},
+    Field{"quirks", &kQuirks, "instead of single quirks of the provider"},
+};
+constexpr Shape kDeployment = table_of(kDeploymentFields);
+constexpr Shape kDeployments = map_of(kDeployment, kMaxEntries, check_name);
+
+// --- groups ---------------------------------------------------------------------------------------------
+constexpr std::array kMemberFields = {
+    Field{"use", &kName, "deployment, or provider/model", {}, {}, true},
+    Field{"weight", &kWeight, "its share among the members", 1.0},
+};
+constexpr Shape kMemberTable = table_of(kMemberFields);
+constexpr Shape kMember = either_of(kName, kMemberTable);
+constexpr Shape kMembers = list_of(kMember, 1, kMaxEntries);
+
+constexpr std::array kGroupFields = {
+    Field{"deployments", &kMembers, "deployment, provider/model, or {use, weight}", {}, {}, true},
+    Field{"policy", &kPolicy, "how members are ranked: a name, or {name, options}",
+          std::string_view("weighted")},
+    Field{"fallbacks", &kReferences, "groups that come after it, in order"},
+    Field{"on_context_too_long", &kReferences, "groups for prompts too long for all its members"},
+    Field{"on_content_filter", &kReferences, "groups after a content filter refused"},
+};
+constexpr Shape kGroup = table_of(kGroupFields);
+constexpr Shape kGroups = map_of(kGroup, kMaxEntries, check_name);
+
+// --- resilience -------------------------------------------------------------------------------------------
+constexpr std::array kTimeoutFields = {
+    Field{"connect_ms", &kMilliseconds, kConnectMeaning, ms(defaults::kConnectTimeout), "ms"},
+    Field{"ttft_ms", &kMilliseconds, kTtftMeaning, ms(defaults::kTtftTimeout), "ms"},
+    Field{"idle_ms", &kMilliseconds, kIdleMeaning, ms(defaults::kIdleTimeout), "ms"},
+    Field{"attempt_ms", &kMilliseconds, kAttemptMeaning, ms(defaults::kAttemptTimeout), "ms"},
+};
+constexpr Shape kTimeouts = table_of(kTimeoutFields);
+
+constexpr std::array kBreakerFields = {
+    Field{"failures", &kCount1000, "in a row that open it", 1.0 * defaults::kBreakerFailures},
+    Field{"error_rate", &kPositiveShare, "share of failures in its window that opens it",
+          defaults::kBreakerErrorRate},
+    Field{"cooldown_ms", &kSomeMilliseconds, "until the first probe",
+          ms(defaults::kBreakerCooldown), "ms"},
+    Field{"probes", &kCount100, "at once while half open", 1.0 * defaults::kBreakerProbes},
+};
+constexpr Shape kBreaker = table_of(kBreakerFields);
+
+constexpr std::array kBackoffFields = {
+    Field{"base_ms", &kMilliseconds, "bound of the first wait, which is drawn below it",
+          ms(defaults::kBackoffBase), "ms"},
+    Field{"max_ms", &kMilliseconds, "bound of every wait", ms(defaults::kBackoffMax), "ms"},
+};
+constexpr Shape kBackoff = table_of(kBackoffFields);
+
+constexpr std::array kResilienceFields = {
+    Field{"attempts", &kCount100, "of one request: first try, retries and fallbacks together",
+          1.0 * defaults::kAttempts},
+    Field{"timeouts", &kTimeouts, "of one attempt", Defaults{}},
+    Field{"breaker", &kBreaker, "when a failing deployment is left alone", Defaults{}},
+    Field{"backoff", &kBackoff, "waits between attempts on one deployment", Defaults{}},
+    Field{"retry_share", &kShare, "retries that requests earn, so that an outage cannot multiply",
+          defaults::kRetryShare},
+    Field{"max_retry_after_ms", &kMilliseconds, "a longer Retry-After is never waited for",
+          ms(defaults::kMaxRetryAfter), "ms"},
+    Field{"deadline_ms", &kSomeMilliseconds, "of requests without one; default: none", {}, "ms"},
+};
+constexpr Shape kResilience = table_of(kResilienceFields);
+
+constexpr std::array kRootFields = {
+    Field{"version", &kVersion, "of this format", 1.0},
+    Field{"groups", &kGroups, "what callers pass as model", Defaults{}},
+    Field{"deployments", &kDeployments, "models that need more than provider/model", Defaults{}},
+    Field{"resilience", &kResilience, "attempts, timeouts, breaker, backoff", Defaults{}},
+    Field{"providers", &kProviders, "your own providers, or changes to known ones", Defaults{}},
+};
+constexpr Shape kRoot = table_of(kRootFields);
+
+constexpr std::array kCatalogueFields = {
+    Field{"providers", &kProviders, "by name", {}, {}, true},
+};
+constexpr Shape kCatalogue = table_of(kCatalogueFields);
+
+}  // namespace
+
+const Shape& configuration() { return kRoot; }
+const Shape& provider_catalogue() { return kCatalogue; }
+
+}  // namespace llmroute::schema

@@ -1,0 +1,60 @@
+// Small configuration documents that several tests start from.
+#pragma once
+
+namespace llmroute::testing {
+
+inline constexpr char kCatalogue[] = R"({"providers": {
+  "openai": {"dialect": "openai", "base_url": "https://api.openai.com/v1",
+             "api_key": "env:OPENAI_API_KEY", "quirks": {"max_tokens_field": "max_completion_tokens"}},
+  "anthropic": {"dialect": "anthropic", "base_url": "https://api.anthropic.com/v1",
+                "api_key": "env:ANTHROPIC_API_KEY"},
+  "ollama": {"dialect": "openai", "base_url": "http://127.0.0.1:11434/v1",
+             "headers": {"X-From": "catalogue", "X-Kept": "yes"},
+             "quirks": {"developer_role": false, "stream_usage": false}}
+}})";
+
+inline constexpr char kPolicies[] = R"({
+  "ordered": {"summary": "in order", "version": 1, "options": {}},
+  "weighted": {"summary": "by chance", "version": 1, "options": {}},
+  "least_latency": {"summary": "soonest", "version": 1, "options": {
+    "jitter": {"default": 0.1, "min": 0, "max": 1, "unit": "share", "meaning": "parts near-ties"}}}
+})";
+
+// Uses every key of the configuration at least once.
+inline constexpr char kWholeConfig[] = R"({
+  "version": 1,
+  "groups": {
+    "fast": {"deployments": ["openai/gpt-4o-mini", {"use": "local", "weight": 3}, {"use": "eu"}],
+             "policy": {"name": "least_latency", "jitter": 0.2},
+             "fallbacks": ["default"], "on_context_too_long": ["long"],
+             "on_content_filter": ["default", "anthropic/claude-sonnet-4-5"]},
+    "default": {"deployments": ["local"], "policy": "ordered"},
+    "long": {"deployments": ["ollama/qwen/qwen3:32b"]}
+  },
+  "deployments": {
+    "eu": {"provider": "anthropic", "model": "claude-3-5-haiku-latest", "region": "eu-central",
+           "retention": "none", "api_keys": ["env:KEY_A", "file:/run/key-b"], "tags": ["paid"],
+           "price": {"input_usd_per_million": 0.8, "output_usd_per_million": 4,
+                     "cached_input_usd_per_million": 0.08, "cache_write_usd_per_million": 1},
+           "context_tokens": 200000, "max_output_tokens": 8192, "lacks": ["audio", "json_schema"]},
+    "local": {"provider": "ollama", "model": "llama3", "base_url": "http://127.0.0.1:8000/v1/",
+              "dialect": "openai", "api_key": "sk-local-literal", "proxy": "http://proxy:3128",
+              "ca_file": "/etc/ca.pem", "headers": {"x-from": "table"},
+              "timeouts": {"ttft_ms": 500, "attempt_ms": 0},
+              "quirks": {"stream_usage": true, "unsupported": ["logprobs"],
+                         "max_tokens_field": "max_tokens", "requires_terminator": false}},
+    "bare": {"model": "m", "base_url": "https://models.example/v1"}
+  },
+  "resilience": {
+    "attempts": 3, "timeouts": {"connect_ms": 1000, "ttft_ms": 2000, "idle_ms": 3000, "attempt_ms": 4000},
+    "breaker": {"failures": 7, "error_rate": 0.25, "cooldown_ms": 500, "probes": 2},
+    "backoff": {"base_ms": 10, "max_ms": 20}, "retry_share": 0.1, "max_retry_after_ms": 999,
+    "deadline_ms": 8000
+  },
+  "providers": {
+    "corp": {"base_url": "https://llm.corp.example/v1", "api_key": "env:CORP_KEY"},
+    "openai": {"headers": {"OpenAI-Project": "p1"}}
+  }
+})";
+
+}  // namespace llmroute::testing
