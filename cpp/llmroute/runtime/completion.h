@@ -2,28 +2,28 @@
 //
 // The loop thread pushes; one reader drains. Pushing into an empty queue writes the wake descriptor
 // once; further pushes cost no system call until the reader has drained: one wake, many completions.
-// eventfd on Linux, a pipe elsewhere. Thread-safe. A queue may outlive the router.
+// eventfd on Linux, a pipe elsewhere. Thread-safe. A queue may outlive the router. Bounded by what
+// is in flight: a request has one last completion, and a stream is paused when its deltas pile up.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "llmroute/model/decision.h"
 #include "llmroute/model/delta.h"
+#include "llmroute/runtime/wake.h"
 
 namespace llmroute::runtime {
 
-using Ticket = std::uint64_t;  // unique within the process
+using Ticket = std::uint64_t;  // unique within one router; never zero
 
 // A whole reply as it came, parsed when somebody asks.
 struct RawReply {
-  std::string body;         // the provider's bytes, decoded
-  std::string dialect;
+  std::string body;          // the provider's bytes, decoded
+  std::string_view dialect;  // of static storage
   int status = 200;
 };
 
@@ -33,25 +33,32 @@ struct Completion {
   std::vector<Delta> deltas;
   bool last = false;
   // With `last`:
-  std::shared_ptr<const RawReply> reply;   // success of a request that is no stream
-  DecisionPtr decision;                    // its `failure` says whether it failed
+  std::shared_ptr<const RawReply> reply;  // success of a request that is no stream
+  DecisionPtr decision;                   // its `failure` says whether it failed
 };
 
 class CompletionQueue {
  public:
-  CompletionQueue();    // ErrorKind is impossible: aborts where no descriptor can be had
-  ~CompletionQueue();
+  CompletionQueue() = default;  // aborts where no descriptor can be had
   CompletionQueue(const CompletionQueue&) = delete;
   CompletionQueue& operator=(const CompletionQueue&) = delete;
 
-  void push(Completion completion);              // loop thread
-  std::vector<Completion> take();                // reader: all that is there; clears the wake
-  bool wait(Duration at_most);                   // reader without a loop: true where there is something
-  int wake_fd() const;                           // readable while not empty
+  void push(Completion completion);
+  // Reader: swaps all that is there into `out`, which is cleared first, and takes the wake back.
+  void take(std::vector<Completion>& out);
+  std::vector<Completion> take();
+  // Reader without an event loop: true where there is something; false after `at_most`, or early
+  // when a signal of the system came in.
+  bool wait(Duration at_most);
+  int wake_fd() const { return wake_.fd(); }  // readable while not empty
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::mutex mutex_;
+  std::vector<Completion> waiting_;  // guarded by mutex_
+  Wake wake_;
 };
+
+// What a delta weighs in a queue, in bytes: what it owns and itself.
+std::size_t weight_of(const Delta& delta);
 
 }  // namespace llmroute::runtime

@@ -6,10 +6,12 @@
 // object without touching it (abandon()) and make a new one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "llmroute/base/error.h"
@@ -23,37 +25,53 @@ namespace llmroute::runtime {
 
 struct RouterOptions {
   std::uint64_t seed = 0;
-  const Clock* clock = nullptr;        // null: system clock
+  const Clock* clock = nullptr;  // null: system clock; else outlives the router
   std::size_t max_in_flight = defaults::kMaxInFlight;
+};
+
+// One deployment as it stands for one request: what a Python policy may look at.
+struct CandidateView {
+  CandidateRecord record;
+  double weight = 1.0;
+  std::vector<std::pair<std::string, double>> signals;  // every number of the health board
 };
 
 class Router {
  public:
+  // ErrorKind::config where the inventory cannot be planned on.
   static Result<std::unique_ptr<Router>> create(InventoryPtr inventory, RouterOptions options);
   ~Router();
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
 
-  // Any thread. Never blocks on the network. Results arrive at `queue` under the ticket returned.
+  // Any thread. Never blocks on the network. Results arrive at `queue` under the ticket returned;
+  // refusals (closed, too many in flight, no candidate) too, as the last completion.
   // A callable key's current value is set beforehand with set_secret.
   Ticket submit(std::shared_ptr<const ChatRequest> request, std::shared_ptr<CompletionQueue> queue);
-  void cancel(Ticket ticket);          // any thread; ends in a completion of kind cancelled
-  void resume(Ticket ticket);          // a reader took deltas: the socket may be read again
+  void cancel(Ticket ticket);  // any thread; ends in a completion of kind cancelled
+  // A reader took that much (weight_of) out of its stream: the socket may be read again.
+  void resume(Ticket ticket, std::size_t bytes);
 
   DecisionPtr explain(const ChatRequest& request) const;
-  // Name/number pairs of every signal, by deployment. JSON text.
+  // The candidates that the filters keep, in the order of the decision.
+  std::vector<CandidateView> candidates(const ChatRequest& request) const;
+  // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
   InventoryPtr inventory() const;
+  // Requests in flight finish on the inventory they began with.
   Result<void> configure(InventoryPtr inventory);
   void set_secret(DeploymentIndex deployment, std::size_t key, Secret value);
-  void poke();                         // a manual clock moved
+  void poke();  // a manual clock moved
   std::size_t in_flight() const;
+  bool closed() const;
 
-  void close();                        // cancels all, joins; idempotent
-  void abandon();                      // in a forked child: forgets threads and sockets unjoined
+  void close();    // ends all with kind closed, joins; idempotent
+  void abandon();  // in a forked child: forgets threads and sockets unjoined
 
  private:
   class Impl;
-  explicit Router(std::shared_ptr<Impl> impl);
-  std::shared_ptr<Impl> impl_;
+  explicit Router(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace llmroute::runtime

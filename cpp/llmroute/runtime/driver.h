@@ -1,0 +1,102 @@
+// The loop thread's half of a router: turns the dispatcher's actions into attempts, timers and
+// completions, and what the network says into the dispatcher's events.
+//
+// Everything here runs on the loop thread, apart from the dispatcher, which other threads may read
+// under the same mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "llmroute/engine/dispatcher.h"
+#include "llmroute/net/loop.h"
+#include "llmroute/net/transport.h"
+#include "llmroute/runtime/attempt.h"
+#include "llmroute/runtime/completion.h"
+#include "llmroute/runtime/key_ring.h"
+
+namespace llmroute::runtime {
+
+// A dispatcher and the lock that serialises it, with the keys of its inventory.
+struct Brain {
+  explicit Brain(std::uint64_t seed) : dispatcher(seed) {}
+  mutable std::mutex mutex;
+  engine::Dispatcher dispatcher;           // guarded by mutex
+  std::shared_ptr<KeyRing> keys;           // guarded by mutex; the ring itself is thread-safe
+  std::atomic<std::int64_t> in_flight{0};  // submitted and not finished
+};
+
+// A request on its way to the loop thread.
+struct Submission {
+  Ticket ticket = 0;
+  std::shared_ptr<const ChatRequest> request;
+  std::shared_ptr<CompletionQueue> queue;
+};
+
+// A request that the dispatcher has not finished yet.
+struct ActiveRequest {
+  Ticket ticket = 0;
+  engine::RequestId id = 0;
+  std::shared_ptr<const ChatRequest> request;
+  std::shared_ptr<CompletionQueue> queue;
+  InventoryPtr inventory;  // the one its indices belong to
+  std::shared_ptr<KeyRing> keys;
+  std::vector<Attempt*> attempts;  // running now
+  std::shared_ptr<const RawReply> reply;
+  std::uint64_t timer = 0;
+  std::size_t unread = 0;  // weight of deltas the reader has not taken
+};
+
+class Driver final : public AttemptHost {
+ public:
+  Driver(net::Loop& loop, Brain& brain);
+
+  void submit(Submission submission);
+  void cancel(Ticket ticket);
+  void resume(Ticket ticket, std::size_t bytes);
+  // Ends every request with kind closed; those that come later too.
+  void close();
+  // A last completion for a request that never reached the dispatcher.
+  static Completion refusal(const Submission& submission, InventoryPtr inventory, ErrorKind kind,
+                            std::string message, WallTime wall);
+  net::Loop& loop() override { return loop_; }
+  net::Transport& transport() override { return transport_; }
+  void on_content(Attempt& attempt, Duration ttft) override;
+  bool on_deltas(Attempt& attempt, std::vector<Delta>& deltas) override;
+  void on_end(Attempt& attempt, Outcome outcome) override;
+  void release(Attempt& attempt) override { idle_.push_back(&attempt); }
+
+ private:
+  void run_actions();
+  void execute(engine::StartAttempt& action);
+  void execute(engine::CancelAttempt& action);
+  void execute(engine::SetTimer& action);
+  void execute(engine::EmitRestart& action);
+  void execute(engine::Finish& action);
+  void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
+              std::vector<std::string> dropped);
+  void on_timer(engine::RequestId id);
+  void finish(ActiveRequest& active, Completion completion);
+  ActiveRequest* find(engine::RequestId id);
+  Attempt& acquire();
+  static void detach(ActiveRequest& active, const Attempt& attempt);
+  static void clean(Failure& failure, const KeyRing& keys);
+
+  net::Loop& loop_;
+  Brain& brain_;
+  net::Transport transport_;
+  std::unordered_map<engine::RequestId, std::unique_ptr<ActiveRequest>> active_;
+  std::unordered_map<Ticket, engine::RequestId> by_ticket_;
+  std::vector<std::unique_ptr<Attempt>> attempts_;  // all there are
+  std::vector<Attempt*> idle_;
+  engine::Actions actions_;
+  bool running_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace llmroute::runtime

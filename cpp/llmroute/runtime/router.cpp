@@ -1,0 +1,275 @@
+#include "llmroute/runtime/router.h"
+
+#include <atomic>
+#include <optional>
+
+#include "llmroute/runtime/driver.h"
+#include "llmroute/wire/json.h"
+
+namespace llmroute::runtime {
+
+namespace {
+
+struct Command {
+  enum class Kind : std::uint8_t { submit, cancel, resume };
+  Kind kind = Kind::submit;
+  std::size_t bytes = 0;
+  Submission submission;
+};
+
+class SignalList final : public health::NumberSink {
+ public:
+  explicit SignalList(std::vector<std::pair<std::string, double>>& out) : out_(out) {}
+  void number(std::string_view name, double value) override { out_.emplace_back(name, value); }
+
+ private:
+  std::vector<std::pair<std::string, double>>& out_;
+};
+
+class SignalMembers final : public health::NumberSink {
+ public:
+  explicit SignalMembers(wire::JsonWriter& out) : out_(out) {}
+  void number(std::string_view name, double value) override { out_.key(name).number(value); }
+
+ private:
+  wire::JsonWriter& out_;
+};
+
+double weight_in(const Inventory& inventory, const CandidateRecord& record) {
+  for (const Member& member : inventory.groups[record.group].members) {
+    if (member.deployment == record.deployment) return member.weight;
+  }
+  return 1.0;
+}
+
+}  // namespace
+
+class Router::Impl {
+ public:
+  Impl(const RouterOptions& options, const Clock& clock)
+      : options_(options), clock_(clock), brain_(options.seed) {}
+  ~Impl() { close(); }
+
+  Result<void> configure(InventoryPtr inventory) {
+    auto keys = std::make_shared<KeyRing>(*inventory);
+    const std::lock_guard lock(brain_.mutex);
+    if (auto done = brain_.dispatcher.configure(std::move(inventory)); !done) return done;
+    brain_.keys = std::move(keys);
+    return {};
+  }
+
+  // Separate from the constructor, so that no thread starts for a configuration that is refused.
+  void start() {
+    loop_.emplace(clock_, "llmroute");
+    driver_.emplace(*loop_, brain_);
+  }
+
+  Ticket submit(std::shared_ptr<const ChatRequest> request,
+                std::shared_ptr<CompletionQueue> queue) {
+    Command command;
+    const Ticket ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
+    command.submission = {ticket, std::move(request), std::move(queue)};
+    keys()->refresh(clock_.now(), !clock_.runs_by_itself());
+    const auto before = brain_.in_flight.fetch_add(1, std::memory_order_relaxed);
+    if (before >= static_cast<std::int64_t>(options_.max_in_flight)) {
+      refuse(command.submission, ErrorKind::capacity,
+             std::to_string(options_.max_in_flight) +
+                 " requests are in flight already; wait for some, or raise max_in_flight");
+    } else {
+      send(std::move(command));
+    }
+    return ticket;
+  }
+
+  void send(Command command) {
+    bool first = false;
+    {
+      const std::lock_guard lock(inbox_mutex_);
+      if (!closed_) {
+        first = inbox_.empty();
+        inbox_.push_back(std::move(command));
+        if (first) loop_->post([this] { read_inbox(); });
+        return;
+      }
+    }
+    if (command.kind == Command::Kind::submit) {
+      refuse(command.submission, ErrorKind::closed, "the router is closed; make a new one");
+    }
+  }
+
+  void close() {
+    const std::lock_guard closing(close_mutex_);
+    {
+      const std::lock_guard lock(inbox_mutex_);
+      if (closed_) return;
+      closed_ = true;
+    }
+    if (!loop_) return;
+    loop_->post([this] {
+      read_inbox();
+      driver_->close();
+    });
+    loop_->stop();
+    driver_.reset();
+    loop_.reset();
+  }
+
+  std::shared_ptr<KeyRing> keys() const {
+    const std::lock_guard lock(brain_.mutex);
+    return brain_.keys;
+  }
+  InventoryPtr inventory() const {
+    const std::lock_guard lock(brain_.mutex);
+    return brain_.dispatcher.inventory();
+  }
+  std::size_t in_flight() const {
+    return static_cast<std::size_t>(brain_.in_flight.load(std::memory_order_relaxed));
+  }
+  bool closed() const {
+    const std::lock_guard lock(inbox_mutex_);
+    return closed_;
+  }
+  void poke() {
+    const std::lock_guard lock(inbox_mutex_);
+    if (!closed_) loop_->poke();
+  }
+
+  const Clock& clock() const { return clock_; }
+  Brain& brain() { return brain_; }
+
+ private:
+  void read_inbox() {
+    {
+      const std::lock_guard lock(inbox_mutex_);
+      reading_.swap(inbox_);
+    }
+    for (Command& command : reading_) {
+      switch (command.kind) {
+        case Command::Kind::submit: driver_->submit(std::move(command.submission)); break;
+        case Command::Kind::cancel: driver_->cancel(command.submission.ticket); break;
+        case Command::Kind::resume:
+          driver_->resume(command.submission.ticket, command.bytes);
+          break;
+      }
+    }
+    reading_.clear();
+  }
+
+  void refuse(const Submission& submission, ErrorKind kind, std::string message) {
+    brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+    submission.queue->push(
+        Driver::refusal(submission, inventory(), kind, std::move(message), clock_.wall_now()));
+  }
+
+  const RouterOptions options_;
+  const Clock& clock_;
+  Brain brain_;
+  std::atomic<Ticket> next_ticket_{1};
+  mutable std::mutex inbox_mutex_;
+  std::vector<Command> inbox_;    // guarded by inbox_mutex_
+  bool closed_ = false;           // guarded by inbox_mutex_
+  std::vector<Command> reading_;  // loop thread
+  std::mutex close_mutex_;
+  std::optional<net::Loop> loop_;
+  std::optional<Driver> driver_;
+};
+
+Router::Router(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Router::~Router() = default;
+
+Result<std::unique_ptr<Router>> Router::create(InventoryPtr inventory, RouterOptions options) {
+  const Clock& clock = options.clock != nullptr ? *options.clock : system_clock();
+  auto impl = std::make_unique<Impl>(options, clock);
+  if (auto done = impl->configure(std::move(inventory)); !done) return done.error();
+  impl->start();
+  return std::unique_ptr<Router>(new Router(std::move(impl)));
+}
+
+Ticket Router::submit(std::shared_ptr<const ChatRequest> request,
+                      std::shared_ptr<CompletionQueue> queue) {
+  return impl_->submit(std::move(request), std::move(queue));
+}
+
+void Router::cancel(Ticket ticket) {
+  Command command;
+  command.kind = Command::Kind::cancel;
+  command.submission.ticket = ticket;
+  impl_->send(std::move(command));
+}
+
+void Router::resume(Ticket ticket, std::size_t bytes) {
+  Command command;
+  command.kind = Command::Kind::resume;
+  command.bytes = bytes;
+  command.submission.ticket = ticket;
+  impl_->send(std::move(command));
+}
+
+DecisionPtr Router::explain(const ChatRequest& request) const {
+  Brain& brain = impl_->brain();
+  const std::lock_guard lock(brain.mutex);
+  return brain.dispatcher.explain(request, impl_->clock().now(), impl_->clock().wall_now());
+}
+
+std::vector<CandidateView> Router::candidates(const ChatRequest& request) const {
+  Brain& brain = impl_->brain();
+  const Instant now = impl_->clock().now();
+  const std::lock_guard lock(brain.mutex);
+  const DecisionPtr decision = brain.dispatcher.explain(request, now, impl_->clock().wall_now());
+  std::vector<CandidateView> views;
+  for (const CandidateRecord& record : decision->candidates) {
+    if (record.rank < 0) continue;
+    CandidateView view;
+    view.record = record;
+    view.weight = weight_in(*decision->inventory, record);
+    SignalList sink(view.signals);
+    brain.dispatcher.board().describe(record.deployment, now, sink);
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+std::string Router::health_json() const {
+  Brain& brain = impl_->brain();
+  const Instant now = impl_->clock().now();
+  std::string text;
+  wire::JsonWriter out(text);
+  out.begin_object();
+  const std::lock_guard lock(brain.mutex);
+  const health::Board& board = brain.dispatcher.board();
+  const auto& deployments = brain.dispatcher.inventory()->deployments;
+  for (DeploymentIndex i = 0; i < deployments.size(); ++i) {
+    const Reason reason = board.admit(i, now).reason;
+    out.key(deployments[i].name).begin_object();
+    out.key("usable").boolean(reason == Reason::kept);
+    out.key("reason").string(slug(reason));
+    SignalMembers sink(out);
+    board.describe(i, now, sink);
+    out.end_object();
+  }
+  out.end_object();
+  return text;
+}
+
+InventoryPtr Router::inventory() const { return impl_->inventory(); }
+
+Result<void> Router::configure(InventoryPtr inventory) {
+  return impl_->configure(std::move(inventory));
+}
+
+void Router::set_secret(DeploymentIndex deployment, std::size_t key, Secret value) {
+  impl_->keys()->set(deployment, key, std::move(value));
+}
+
+void Router::poke() { impl_->poke(); }
+std::size_t Router::in_flight() const { return impl_->in_flight(); }
+bool Router::closed() const { return impl_->closed(); }
+void Router::close() { impl_->close(); }
+
+void Router::abandon() {
+  // Neither joined nor unlocked: the thread and whoever held a lock do not exist in this process.
+  [[maybe_unused]] Impl* left_behind = impl_.release();
+}
+
+}  // namespace llmroute::runtime
