@@ -1,6 +1,7 @@
 // Where trusted certificates come from: the first step of a ladder that exists.
 //
-// Pure: environment and file system are asked through the two functions, so every order is testable.
+// Pure: environment and file system are asked through the two functions, so every order is
+// testable.
 #pragma once
 
 #include <functional>

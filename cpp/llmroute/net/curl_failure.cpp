@@ -40,7 +40,8 @@ std::string certificate_problem(CURL* easy, const FailureFacts& facts, const std
   const std::string trusted = "; trusted certificates: " + std::string(facts.ca_tried) +
                               "; set ca_file to the bundle that signs this server";
   switch (result) {
-    case kExpired: return "the certificate of " + host + " has expired";
+    case kExpired:
+      return "the certificate of " + host + " has expired";
     case kNotYetValid:
       return "the certificate of " + host + " is not valid yet; check this machine's clock";
     case kSelfSignedLeaf:
@@ -54,7 +55,8 @@ std::string certificate_problem(CURL* easy, const FailureFacts& facts, const std
     case kHostnameMismatch:
       return with_detail("the certificate of " + host + " is for another host name",
                          facts.curl_detail);
-    default: break;
+    default:
+      break;
   }
   return with_detail("the certificate of " + host + " was not accepted", facts.curl_detail) +
          trusted;
@@ -64,17 +66,21 @@ std::string connect_problem(CURL* easy, CURLcode code, const FailureFacts& facts
   const std::string host = shown_host(facts.url);
   const std::string through = facts.options.proxy.empty() ? "" : " through the proxy";
   switch (code) {
-    case CURLE_COULDNT_RESOLVE_PROXY: return "the proxy's name could not be resolved";
-    case CURLE_COULDNT_RESOLVE_HOST: return "the name of " + host + " could not be resolved";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "the proxy's name could not be resolved";
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "the name of " + host + " could not be resolved";
     case CURLE_COULDNT_CONNECT:
       return with_detail("cannot connect to " + host + through, facts.curl_detail);
-    case CURLE_PEER_FAILED_VERIFICATION: return certificate_problem(easy, facts, host);
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return certificate_problem(easy, facts, host);
     case CURLE_SSL_CACERT_BADFILE:
       return "the trusted certificates could not be read; tried: " + std::string(facts.ca_tried);
     case CURLE_SSL_CONNECT_ERROR:
       return with_detail("no TLS connection to " + host + "; TLS 1.2 or newer is required",
                          facts.curl_detail);
-    default: return with_detail("no connection to " + host + through, facts.curl_detail);
+    default:
+      return with_detail("no connection to " + host + through, facts.curl_detail);
   }
 }
 
@@ -90,10 +96,13 @@ bool is_protocol_fault(CURLcode code, std::string_view detail) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR:
-    case CURLE_TOO_MANY_REDIRECTS: return true;
+    case CURLE_TOO_MANY_REDIRECTS:
+      return true;
     // Curl has no code of its own for a malformed chunk.
-    case CURLE_RECV_ERROR: return detail.find("chunk") != std::string_view::npos;
-    default: return false;
+    case CURLE_RECV_ERROR:
+      return detail.find("chunk") != std::string_view::npos;
+    default:
+      return false;
   }
 }
 
@@ -121,9 +130,12 @@ TransportError describe_failure(CURL* easy, CURLcode code, const FailureFacts& f
   if (is_protocol_fault(code, facts.curl_detail)) {
     return {ErrorKind::protocol, with_detail(host + " broke HTTP", facts.curl_detail), true};
   }
+  // Aborting is our own answer to curl's wish to send again; its detail would only mislead.
+  const std::string_view detail =
+      code == CURLE_ABORTED_BY_CALLBACK ? std::string_view() : facts.curl_detail;
   const std::string what = facts.head_seen ? " closed the connection before the reply was complete"
                                            : " closed the connection before any reply";
-  return {ErrorKind::stream_interrupted, with_detail(host + what, facts.curl_detail), true};
+  return {ErrorKind::stream_interrupted, with_detail(host + what, detail), true};
 }
 
 }  // namespace llmroute::net

@@ -19,8 +19,8 @@ struct FailureFacts {
   bool head_seen = false;
 };
 
-// `easy` is the finished handle; only its own facts are read. The message names host and port, never
-// path, query or user data of the URL.
+// `easy` is the finished handle; only its own facts are read. The message names host and port,
+// never path, query or user data of the URL.
 TransportError describe_failure(CURL* easy, CURLcode code, const FailureFacts& facts);
 
 // "host:port" as it may be shown; "the server" where the URL has none.

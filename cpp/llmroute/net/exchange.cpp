@@ -84,7 +84,7 @@ void Exchange::set_constant_options() {
   set(easy_, CURLOPT_SSL_VERIFYHOST, 2L);
   set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(easy_, CURLOPT_PIPEWAIT, 1L);
-  set(easy_, CURLOPT_PROXY, "");    // an empty name, unlike none, shuts the environment out
+  set(easy_, CURLOPT_PROXY, "");  // an empty name, unlike none, shuts the environment out
   set(easy_, CURLOPT_NOPROXY, "");
   set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(easy_, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
@@ -117,9 +117,9 @@ std::optional<TransportError> Exchange::prepare(wire::Request request,
   curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str());
   const bool timed = options_.connect_timeout > Duration::zero();
   const auto ms = std::chrono::ceil<milliseconds>(options_.connect_timeout).count();
-  curl_easy_setopt(
-      easy_, CURLOPT_CONNECTTIMEOUT_MS,
-      timed ? static_cast<long>(std::min<std::int64_t>(ms, kNoConnectTimeoutMs)) : kNoConnectTimeoutMs);
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                   timed ? static_cast<long>(std::min<std::int64_t>(ms, kNoConnectTimeoutMs))
+                         : kNoConnectTimeoutMs);
   set_method();
   set_headers();
   set_route(context);
@@ -214,17 +214,27 @@ void Exchange::set_route(const Context& context) {
   set_ca_dir_ = ca.dir;
 }
 
+void Exchange::attached(Instant idle_since) {
+  // The first connection after a send is the one it was sent on; a later one belongs to curl's next
+  // try, about which may_send() is still to be asked.
+  if (sends_ == 0 || attach_seen_) return;
+  attach_seen_ = true;
+  idle_since_ = idle_since;
+}
+
 bool Exchange::may_send() {
   const Instant now = clock_->now();
   if (sends_ > 0) {
     // Curl sends again by itself where a kept connection ended without a byte. That is right for a
-    // connection the server had given up, but a server that dies of a request must not get it twice.
+    // connection the server had given up, but a server that dies of a request must not get it
+    // twice.
     const bool stale = idle_since_ != kNever && sent_at_ - idle_since_ >= kIdleWorthResending;
     if (!stale || sends_ >= kMaxSends) return false;
   }
   ++sends_;
   sent_at_ = now;
   idle_since_ = kNever;
+  attach_seen_ = false;
   return true;
 }
 
@@ -249,7 +259,8 @@ std::size_t Exchange::on_header_line(std::string_view line) {
 
 void Exchange::add_response_header(std::string_view line) {
   const std::size_t colon = line.find(':');
-  // Curl joins folded lines or hands them over as they are; without a name there is nothing to keep.
+  // Curl joins folded lines or hands them over as they are; without a name there is nothing to
+  // keep.
   if (colon == std::string_view::npos || colon == 0) return;
   const std::string_view value = trim(line.substr(colon + 1));
   head_.headers.add(std::string(trim(line.substr(0, colon))), std::string(value));
@@ -276,8 +287,8 @@ std::size_t Exchange::on_body(std::string_view bytes) {
   }
   body_bytes_ += bytes.size();
   if (body_bytes_ > options_.max_response_bytes) {
-    refuse(ErrorKind::protocol, "sent a reply of more than " +
-                                    std::to_string(options_.max_response_bytes) + " bytes");
+    refuse(ErrorKind::protocol,
+           "sent a reply of more than " + std::to_string(options_.max_response_bytes) + " bytes");
     return 0;
   }
   paused_ = !sink_->on_body(bytes);
@@ -295,9 +306,11 @@ void Exchange::refuse(ErrorKind kind, std::string message) {
 
 std::optional<TransportError> Exchange::outcome(CURLcode code) {
   if (refusal_) return std::exchange(refusal_, std::nullopt);
-  if (code == CURLE_OK) return std::nullopt;
-  const FailureFacts facts{request_.url, options_,   ca_tried_, error_text_.data(),
-                           sends_ > 0,   head_done_};
+  if (code == CURLE_OK && head_done_) return std::nullopt;
+  // A head without its empty line passes for a whole reply with curl.
+  if (code == CURLE_OK) code = CURLE_GOT_NOTHING;
+  const FailureFacts facts{request_.url,       options_,   ca_tried_,
+                           error_text_.data(), sends_ > 0, head_done_};
   return describe_failure(easy_, code, facts);
 }
 
@@ -326,6 +339,7 @@ void Exchange::recycle() {
   sends_ = 0;
   sent_at_ = kNever;
   idle_since_ = kNever;
+  attach_seen_ = false;
   head_done_ = false;
   paused_ = false;
   curl_paused_ = false;

@@ -35,7 +35,7 @@ class Exchange {
   std::optional<TransportError> prepare(wire::Request request, const ExchangeOptions& options,
                                         ExchangeSink& sink, const Context& context);
   // The transfer waits on a connection that was idle since then; see MultiDriver::Hooks.
-  void attached(Instant idle_since) { idle_since_ = idle_since; }
+  void attached(Instant idle_since);
   // From here on the sink is not called any more.
   void silence() { sink_ = nullptr; }
   // What to tell the sink about a transfer that ended with `code`.
@@ -82,7 +82,8 @@ class Exchange {
   std::optional<TransportError> refusal_;  // our own reason for ending the transfer
   int sends_ = 0;                          // times curl was about to send the request
   Instant sent_at_ = kNever;               // last of them
-  Instant idle_since_ = kNever;            // of the connection it was sent on
+  Instant idle_since_ = kNever;            // of the connection it was sent on last
+  bool attach_seen_ = false;               // since the last send
   bool head_done_ = false;
   bool paused_ = false;
   bool curl_paused_ = false;

@@ -1,11 +1,11 @@
 // One event loop on its own thread.
 //
-// Start in the constructor, stop and join in stop() or the destructor (never on the loop thread: that
-// is a programming mistake and aborts). post() is thread-safe and cheap: functions collect in one
-// queue and one wake runs many, in the order they were posted. Timers run on the loop thread by the
-// clock passed in, which outlives the loop; a manual clock's owner calls poke() after moving it.
-// Tasks must not throw. All signals are blocked on the loop thread: they stay with the program's own
-// threads, and a write to a closed socket is an error, not a SIGPIPE.
+// Start in the constructor, stop and join in stop() or the destructor (never on the loop thread:
+// that is a programming mistake and aborts). post() is thread-safe and cheap: functions collect in
+// one queue and one wake runs many, in the order they were posted. Timers run on the loop thread by
+// the clock passed in, which outlives the loop; a manual clock's owner calls poke() after moving
+// it. Tasks must not throw. All signals are blocked on the loop thread: they stay with the
+// program's own threads, and a write to a closed socket is an error, not a SIGPIPE.
 //
 // A child process has no loop thread after fork(): it must neither use nor destroy a Loop it
 // inherited.

@@ -1,8 +1,8 @@
 // Drives one curl multi handle from an Asio loop.
 //
-// Knows sockets and timeouts, nothing of HTTP. Loop thread only. The owner hands its easy handles to
-// adopt() once, adds them to multi() itself, and reads finished transfers when `on_progress` says
-// that curl has worked.
+// Knows sockets and timeouts, nothing of HTTP. Loop thread only. The owner hands its easy handles
+// to adopt() once, adds them to multi() itself, and reads finished transfers when `on_progress`
+// says that curl has worked.
 //
 // A socket curl opened stays registered with the loop until curl closes it, not only while a
 // transfer uses it: between two requests on one connection that saves two system calls each time.
@@ -67,7 +67,8 @@ class MultiDriver {
   CURLM* multi_;
   std::vector<std::shared_ptr<Watch>> watches_;  // by descriptor
   boost::asio::steady_timer alarm_;
-  // Curl's timeouts are about real sockets, so they run on the system's clock whatever the loop's is.
+  // Curl's timeouts are about real sockets, so they run on the system's clock whatever the loop's
+  // is.
   Instant due_ = kNever;                // when curl wants to be called
   Instant armed_ = kNever;              // when alarm_ goes off; not later than due_
   std::shared_ptr<MultiDriver*> self_;  // null inside once destroyed, for queued handlers

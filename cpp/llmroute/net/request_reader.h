@@ -1,5 +1,5 @@
-// Reads one HTTP/1.1 request from bytes; no sockets. A thin door to Beast's parser, so that only one
-// source file pays for compiling it.
+// Reads one HTTP/1.1 request from bytes; no sockets. A thin door to Beast's parser, so that only
+// one source file pays for compiling it.
 #pragma once
 
 #include <cstddef>

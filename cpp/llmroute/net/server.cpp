@@ -87,13 +87,14 @@ class Server::Impl final : public ServerHub, public std::enable_shared_from_this
   void accept() {
     if (accepting_ || !acceptor_.is_open() || open_.load() >= options.max_connections) return;
     accepting_ = true;
-    acceptor_.async_accept([self = shared_from_this()](const error_code& error, tcp::socket socket) {
-      self->accepting_ = false;
-      if (!self->acceptor_.is_open()) return;
-      if (error) return self->accept_later();
-      self->welcome(std::move(socket));
-      self->accept();
-    });
+    acceptor_.async_accept(
+        [self = shared_from_this()](const error_code& error, tcp::socket socket) {
+          self->accepting_ = false;
+          if (!self->acceptor_.is_open()) return;
+          if (error) return self->accept_later();
+          self->welcome(std::move(socket));
+          self->accept();
+        });
   }
 
   void handle(ServerRequest request, Responder responder) override {
@@ -126,7 +127,8 @@ class Server::Impl final : public ServerHub, public std::enable_shared_from_this
   void welcome(tcp::socket socket) {
     ++accepted_;
     ++open_;
-    const auto connection = std::make_shared<ServerConnection>(shared_from_this(), std::move(socket));
+    const auto connection =
+        std::make_shared<ServerConnection>(shared_from_this(), std::move(socket));
     connections_.insert(connection.get());
     connection->start();
   }

@@ -21,25 +21,25 @@ namespace llmroute::net {
 
 struct ServerRequest {
   std::string method;
-  std::string target;      // path and query
+  std::string target;  // path and query
   wire::Headers headers;
   std::string body;
 };
 
-// One answer. Copies share the same answer. All methods after the answer has ended or the connection
-// is gone do nothing; none calls a listener before it returns.
+// One answer. Copies share the same answer. All methods after the answer has ended or the
+// connection is gone do nothing; none calls a listener before it returns.
 class Responder {
  public:
   // Whole. Content-Length, Transfer-Encoding and Connection are written by the server ("Connection:
   // close" among `headers` is honoured); headers that could smuggle others make it a 500.
   void respond(int status, const wire::Headers& headers, std::string body);
   void begin(int status, const wire::Headers& headers);  // chunked
-  void write(std::string_view bytes);   // one chunk, flushed; after begin
-  void write_raw(std::string bytes);    // bytes as they are, below chunking: for faults
-  void end();    // last chunk; after write_raw the connection closes instead
-  void close();  // cuts the answer: closes once what was written has been sent
-  void reset();  // closes at once, with RST where the system allows it
-  bool open() const;  // unfinished, and the client is still there
+  void write(std::string_view bytes);                    // one chunk, flushed; after begin
+  void write_raw(std::string bytes);  // bytes as they are, below chunking: for faults
+  void end();                         // last chunk; after write_raw the connection closes instead
+  void close();                       // cuts the answer: closes once what was written has been sent
+  void reset();                       // closes at once, with RST where the system allows it
+  bool open() const;                  // unfinished, and the client is still there
   // The client went away before end(); not called when the server stops. One listener.
   void on_close(std::function<void()> listener);
   std::size_t unsent_bytes() const;  // queued for a slow client; the caller holds back
@@ -53,10 +53,10 @@ class Responder {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;          // 0: the system chooses
+  std::uint16_t port = 0;  // 0: the system chooses
   std::size_t max_body_bytes = 64U << 20;
   std::size_t max_header_bytes = 64U << 10;
-  std::size_t max_connections = 20'000;  // more wait in the system's queue
+  std::size_t max_connections = 20'000;    // more wait in the system's queue
   Duration keep_alive = seconds(75);       // idle between two requests
   Duration request_timeout = seconds(60);  // from a request's first byte to its last
   Duration write_timeout = seconds(60);    // without any progress at a client that does not read

@@ -18,7 +18,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kMaxPipelinedBytes = 64 * 1024;  // read ahead while an answer is pending
-constexpr std::size_t kJoinBytes = 16 * 1024;   // shorter pieces are copied together for one send
+constexpr std::size_t kJoinBytes = 16 * 1024;  // shorter pieces are copied together for one send
 constexpr std::size_t kMaxDrainBytes = 1 << 20;
 constexpr Duration kDrainTime = seconds(2);
 constexpr std::size_t kBuffersPerSend = 16;
@@ -132,8 +132,8 @@ void ServerConnection::hand_over() {
   phase_ = Phase::replying;
   set_deadline(kNever);
   ++answer_;
-  hub_->handle(std::move(request), Responder(std::make_shared<Responder::Connection>(
-                                       shared_from_this(), answer_)));
+  hub_->handle(std::move(request),
+               Responder(std::make_shared<Responder::Connection>(shared_from_this(), answer_)));
 }
 
 void ServerConnection::refuse(int status) {
@@ -328,10 +328,9 @@ void ServerConnection::client_gone() {
   if (phase_ == Phase::closed) return;
   // Posted, because a write that finds the client gone is made from inside a Responder's method.
   if (phase_ == Phase::replying && listener_) {
-    asio::post(socket_.get_executor(),
-               [hub = hub_, listener = std::exchange(listener_, nullptr)] {
-                 if (!hub->stopped) listener();
-               });
+    asio::post(socket_.get_executor(), [hub = hub_, listener = std::exchange(listener_, nullptr)] {
+      if (!hub->stopped) listener();
+    });
   }
   shut();
 }

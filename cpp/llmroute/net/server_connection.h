@@ -105,7 +105,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   bool begun_ = false;
   bool raw_ = false;
   bool chunked_ = false;
-  bool head_only_ = false;   // HEAD: the answer has no body
+  bool head_only_ = false;  // HEAD: the answer has no body
   bool http_1_0_ = false;
   bool keep_alive_ = true;
 };

@@ -27,8 +27,8 @@ namespace llmroute::net {
 
 struct ExchangeOptions {
   Duration connect_timeout = defaults::kConnectTimeout;  // zero: none
-  std::string proxy;     // URL; empty: none (the environment's proxies are not read by themselves)
-  std::string ca_file;   // explicit bundle; empty: SSL_CERT_FILE, SSL_CERT_DIR, system places
+  std::string proxy;    // URL; empty: none (the environment's proxies are not read by themselves)
+  std::string ca_file;  // explicit bundle; empty: SSL_CERT_FILE, SSL_CERT_DIR, system places
   std::size_t max_response_bytes = defaults::kMaxResponseBytes;  // decoded
   std::size_t max_header_bytes = defaults::kMaxHeaderBytes;
 };
@@ -45,15 +45,15 @@ struct TransportError {
   // connect, protocol, attempt_timeout (connect timeout), stream_interrupted; invalid_argument
   // for a request that cannot be sent as it is.
   ErrorKind kind = ErrorKind::connect;
-  std::string message;   // says what was tried and what to do; no secrets
-  bool sent = false;     // the request may have reached the provider
+  std::string message;  // says what was tried and what to do; no secrets
+  bool sent = false;    // the request may have reached the provider
 };
 
 // Receives one exchange. Owned by the caller; must stay alive until on_done or cancel().
 class ExchangeSink {
  public:
   virtual ~ExchangeSink() = default;
-  virtual void on_head(const wire::ResponseHead& head) = 0;       // final response only, no 1xx
+  virtual void on_head(const wire::ResponseHead& head) = 0;  // final response only, no 1xx
   // Decoded bytes. Return false to pause (the socket is not read until resume()); the bytes were
   // taken all the same.
   virtual bool on_body(std::string_view bytes) = 0;
@@ -74,8 +74,8 @@ class Transport {
   // reported through on_done like any failure (kind invalid_argument). Content-Length and
   // Transfer-Encoding are the transport's own: given ones are left out.
   ExchangeId start(wire::Request request, const ExchangeOptions& options, ExchangeSink& sink);
-  void cancel(ExchangeId id);   // closes the socket; no callback after it; unknown ids are ignored
-  void resume(ExchangeId id);   // after a pause
+  void cancel(ExchangeId id);  // closes the socket; no callback after it; unknown ids are ignored
+  void resume(ExchangeId id);  // after a pause
   std::size_t in_flight() const;
 
  private:

@@ -16,9 +16,8 @@ TEST(TimerHeap, GivesEarliestFirstAndEqualOnesInOrder) {
   TimerHeap heap;
   std::vector<int> order;
   for (const int ms : {5, 1, 3, 1, 4}) {
-    heap.add(at(ms), [&order, ms, n = heap.size()] {
-      order.push_back(ms * 10 + static_cast<int>(n));
-    });
+    heap.add(at(ms),
+             [&order, ms, n = heap.size()] { order.push_back(ms * 10 + static_cast<int>(n)); });
   }
   EXPECT_EQ(heap.earliest(), at(1));
   while (auto task = heap.pop_due(at(4), heap.boundary())) (*task)();

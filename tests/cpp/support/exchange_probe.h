@@ -37,8 +37,7 @@ class ExchangeProbe final : public net::ExchangeSink {
     });
     return !body_hook || body_hook(bytes);
   }
-  void on_done(std::optional<net::TransportError> error,
-               const net::ExchangeTimes& times) override {
+  void on_done(std::optional<net::TransportError> error, const net::ExchangeTimes& times) override {
     if (done_hook) done_hook();
     // Last: the test may destroy this probe as soon as it sees the end.
     seen.change([&](Seen& s) {

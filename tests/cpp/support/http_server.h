@@ -23,10 +23,10 @@ class HttpServer {
   }
   // The same answer to everything.
   static HttpServer fixed(int status, std::string body) {
-    return HttpServer([status, body = std::move(body)](net::ServerRequest,
-                                                       net::Responder responder) {
-      responder.respond(status, {}, body);
-    });
+    return HttpServer(
+        [status, body = std::move(body)](net::ServerRequest, net::Responder responder) {
+          responder.respond(status, {}, body);
+        });
   }
 
   std::string url(const std::string& path = "/") const {
