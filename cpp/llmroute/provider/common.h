@@ -1,0 +1,42 @@
+// What the dialects' sources share; for files of this folder only.
+#pragma once
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "llmroute/base/secret.h"
+#include "llmroute/model/deployment.h"
+#include "llmroute/provider/dialect.h"
+#include "llmroute/wire/json.h"
+
+namespace llmroute::provider {
+
+inline constexpr std::string_view kUserAgent = "llmroute/0.1";
+
+// Content type, accept and user agent, then the deployment's own headers.
+void add_common_headers(wire::Headers& headers, const ChatRequest& request,
+                        const Deployment& deployment);
+
+// Sets bits by slug.
+ParameterSet parameter_set(std::initializer_list<Parameter> list);
+
+// A failure of kind protocol: what came is not what the dialect promises.
+Failure broken(std::string message);
+
+// The members of an object one by one; f(member) for each.
+template <class F>
+void each_member(wire::JsonView object, F&& f) {
+  for (auto m = object.first_member(); m; m = m.next()) f(m);
+}
+template <class F>
+void each_element(wire::JsonView array, F&& f) {
+  for (auto e = array.first_element(); e; e = e.next()) f(e.value());
+}
+
+inline Tokens tokens(wire::JsonView value) {
+  return Tokens{std::max<std::int64_t>(value.integer().value_or(0), 0)};
+}
+
+}  // namespace llmroute::provider

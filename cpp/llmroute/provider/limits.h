@@ -1,0 +1,30 @@
+// Times and limits in response headers.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "llmroute/base/time.h"
+#include "llmroute/model/outcome.h"
+#include "llmroute/wire/http.h"
+
+namespace llmroute::provider {
+
+// "1m30.5s", "20ms", "6m0s" (Go), plain seconds "12.5", or RFC 3339 against `now`. Negative, absurd
+// (over kAbsurdRetryAfter) and unreadable values are nothing.
+std::optional<Duration> read_reset(std::string_view text, WallTime now);
+
+// Retry-After-Ms, then Retry-After in seconds or as an HTTP date.
+std::optional<Duration> read_retry_after(const wire::Headers& headers, WallTime now);
+
+// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110), or nothing.
+std::optional<WallTime> read_http_date(std::string_view text);
+// "2026-05-01T12:00:00Z" with optional fraction and offset, or nothing.
+std::optional<WallTime> read_rfc3339(std::string_view text);
+
+// One family of limit headers: `prefix` + "limit-" / "remaining-" / "reset-" + what, the x-ratelimit
+// form; with `what_first` prefix + what + "-limit" ..., the anthropic-ratelimit form.
+AnnouncedLimits read_limit_headers(const wire::Headers& headers, std::string_view prefix,
+                                   bool what_first, WallTime now);
+
+}  // namespace llmroute::provider

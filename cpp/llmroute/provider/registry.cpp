@@ -1,0 +1,73 @@
+#include <array>
+
+#include "llmroute/base/text.h"
+#include "llmroute/provider/common.h"
+#include "llmroute/provider/dialect.h"
+
+namespace llmroute::provider {
+
+// A dialect has no header: its file defines the one function declared here.
+const Dialect& openai_dialect();
+const Dialect& anthropic_dialect();
+
+namespace {
+
+const std::array<const Dialect*, 2>& table() {
+  static const std::array<const Dialect*, 2> dialects = {&openai_dialect(), &anthropic_dialect()};
+  return dialects;
+}
+
+}  // namespace
+
+std::span<const Dialect* const> dialects() { return table(); }
+
+const Dialect* find_dialect(std::string_view name) {
+  for (const Dialect* dialect : table()) {
+    if (dialect->name() == name) return dialect;
+  }
+  return nullptr;
+}
+
+Result<void> resolve_dialects(Inventory& inventory) {
+  for (Deployment& deployment : inventory.deployments) {
+    const std::string path = "deployments." + deployment.name;
+    const Dialect* dialect = find_dialect(deployment.dialect);
+    if (dialect == nullptr) {
+      std::vector<std::string_view> names;
+      for (const Dialect* known : table()) names.push_back(known->name());
+      return make_error(ErrorKind::config, "unknown dialect \"" + deployment.dialect + "\"",
+                        path + ".dialect", std::string(nearest_name(deployment.dialect, names)));
+    }
+    deployment.unsupported = dialect->unsupported();
+    for (const std::string& name : deployment.quirks.unsupported) {
+      const auto parameter = from_slug<Parameter>(name);
+      if (!parameter) {
+        return make_error(ErrorKind::config, "unknown parameter \"" + name + "\"",
+                          path + ".quirks.unsupported",
+                          std::string(nearest_name(name, slugs<Parameter>())));
+      }
+      deployment.unsupported.set(static_cast<std::size_t>(*parameter));
+    }
+  }
+  return {};
+}
+
+ParameterSet parameter_set(std::initializer_list<Parameter> list) {
+  ParameterSet set;
+  for (Parameter parameter : list) set.set(static_cast<std::size_t>(parameter));
+  return set;
+}
+
+void add_common_headers(wire::Headers& headers, const ChatRequest& request,
+                        const Deployment& deployment) {
+  headers.add("content-type", "application/json");
+  headers.add("accept", request.options.stream ? "text/event-stream" : "application/json");
+  headers.add("user-agent", std::string(kUserAgent));
+  for (const auto& [name, value] : deployment.headers) headers.add(name, value);
+}
+
+Failure broken(std::string message) {
+  return make_failure(ErrorKind::protocol, std::move(message));
+}
+
+}  // namespace llmroute::provider
