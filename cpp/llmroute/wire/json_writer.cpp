@@ -91,6 +91,14 @@ JsonWriter& JsonWriter::string(std::string_view text) {
   return *this;
 }
 
+JsonWriter& JsonWriter::quoted(std::string_view escaped) {
+  separate();
+  out_.push_back('"');
+  out_.append(escaped);
+  out_.push_back('"');
+  return *this;
+}
+
 JsonWriter& JsonWriter::raw(std::string_view json) {
   separate();
   out_.append(json);
