@@ -63,14 +63,11 @@ Secret::~Secret() { wipe(text_); }
 
 std::string SecretSource::describe() const {
   switch (origin) {
-    case SecretOrigin::none:
-      return "none";
-    case SecretOrigin::literal:
-      return "literal";
+    case SecretOrigin::none: return "none";
+    case SecretOrigin::literal: return "literal";
     case SecretOrigin::env:
     case SecretOrigin::file:
-    case SecretOrigin::callable:
-      break;
+    case SecretOrigin::callable: break;
   }
   return std::string(slug(origin)) + ":" + where;
 }
@@ -95,16 +92,12 @@ SecretSource parse_secret(std::string_view text) {
 
 Result<Secret> resolve_secret(const SecretSource& source) {
   switch (source.origin) {
-    case SecretOrigin::none:
-      return Secret();
-    case SecretOrigin::env:
-      return from_environment(source);
-    case SecretOrigin::file:
-      return from_file(source);
+    case SecretOrigin::none: return Secret();
+    case SecretOrigin::env: return from_environment(source);
+    case SecretOrigin::file: return from_file(source);
     case SecretOrigin::callable:
       return unusable(source, "has given no key yet; its owner must hand one in");
-    case SecretOrigin::literal:
-      break;
+    case SecretOrigin::literal: break;
   }
   if (source.literal.empty()) return unusable(source, "key is empty; give one");
   return source.literal;
@@ -116,9 +109,9 @@ void Scrubber::add(const Secret& secret) {
   const auto same = [&](const Secret& known) { return known.reveal() == text; };
   if (std::any_of(secrets_.begin(), secrets_.end(), same)) return;
   // Longest first: a key that begins another must not leave the other's tail behind.
-  const auto place =
-      std::find_if(secrets_.begin(), secrets_.end(),
-                   [&](const Secret& known) { return known.reveal().size() < text.size(); });
+  const auto place = std::find_if(secrets_.begin(), secrets_.end(), [&](const Secret& known) {
+    return known.reveal().size() < text.size();
+  });
   secrets_.insert(place, secret);
 }
 

@@ -31,8 +31,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
       const char y = lower(b[j - 1]);
       const std::size_t change = above[j - 1] + (x == y ? 0U : 1U);
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, change});
-      const bool swapped =
-          i > 1 && j > 1 && x == lower(b[j - 2]) && lower(a[i - 2]) == y && x != y;
+      const bool swapped = i > 1 && j > 1 && x == lower(b[j - 2]) && lower(a[i - 2]) == y && x != y;
       if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
@@ -114,9 +113,8 @@ std::string ellipsize(std::string_view text, std::size_t max_bytes) {
 }
 
 bool equals_ignore_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return lower(x) == lower(y);
-         });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string to_lower(std::string_view text) {

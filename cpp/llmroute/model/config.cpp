@@ -7,13 +7,13 @@ namespace llmroute {
 
 namespace {
 
-Result<Value> read_checked(std::string_view json, std::string_view what,
-                           const schema::Shape& shape, const Value& policies) {
+Result<Value> read_checked(std::string_view json, std::string_view what, const schema::Shape& shape,
+                           const Value& policies) {
   Result<Value> document = parse_document(json, what);
   if (!document) return document;
   if (document->type != Value::Type::table) {
-    return config_error({}, std::string(what) + " must be a table, not " +
-                                std::string(type_name(document->type)));
+    return config_error(
+        {}, std::string(what) + " must be a table, not " + std::string(type_name(document->type)));
   }
   auto checked = schema::check(shape, *document, {}, policies);
   if (!checked) return checked.error();
@@ -49,8 +49,9 @@ Result<Inventory> parse_config(std::string_view config_json, std::string_view ca
   auto grouped = config::read_groups(*document->find("groups"), maker, inventory);
   if (!grouped) return grouped.error();
   if (inventory.deployments.empty()) {
-    return config_error("groups", "the configuration names no deployment; add one, as in "
-                                  "groups.default.deployments = [\"openai/gpt-4o-mini\"]");
+    return config_error("groups",
+                        "the configuration names no deployment; add one, as in "
+                        "groups.default.deployments = [\"openai/gpt-4o-mini\"]");
   }
   auto acyclic = config::check_cycles(inventory);
   if (!acyclic) return acyclic.error();

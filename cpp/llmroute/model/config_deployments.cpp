@@ -67,8 +67,8 @@ void read_labels(const Value& table, Deployment& target) {
 }
 
 // All that a table may say of a deployment apart from its provider and model.
-Result<void> read_own_fields(const Value& table, const std::string& path,
-                             const Timeouts& usual, Deployment& target) {
+Result<void> read_own_fields(const Value& table, const std::string& path, const Timeouts& usual,
+                             Deployment& target) {
   read_text(table, "dialect", target.dialect);
   read_base_url(table, target.base_url);
   if (auto keys = read_keys(table, path, target.keys); !keys) return keys;
@@ -159,8 +159,8 @@ Result<DeploymentIndex> DeploymentMaker::find_or_make(const std::string& name,
 
 Result<DeploymentIndex> DeploymentMaker::store(Deployment deployment, const std::string& path) {
   if (inventory_.deployments.size() >= defaults::kMaxDeployments) {
-    return config_error(path, "is one deployment too many; at most " +
-                                  std::to_string(defaults::kMaxDeployments));
+    return config_error(
+        path, "is one deployment too many; at most " + std::to_string(defaults::kMaxDeployments));
   }
   const auto index = static_cast<DeploymentIndex>(inventory_.deployments.size());
   inventory_.deployment_index.emplace(deployment.name, index);
@@ -168,16 +168,18 @@ Result<DeploymentIndex> DeploymentMaker::store(Deployment deployment, const std:
   return index;
 }
 
-Error DeploymentMaker::unknown_deployment(const std::string& name,
-                                          const std::string& path) const {
+Error DeploymentMaker::unknown_deployment(const std::string& name, const std::string& path) const {
   std::vector<std::string_view> names;
   for (const auto& [known, index] : inventory_.deployment_index) names.emplace_back(known);
   const std::string shown = "\"" + ellipsize(name, 60) + "\"";
   std::string_view nearest = nearest_name(name, names);
   const Parts parts = split_name(name);
   if (parts.provider.empty()) {
-    return config_error(path, "unknown deployment " + shown + "; name a table under [deployments], "
-                                  "or write provider/model", nearest);
+    return config_error(path,
+                        "unknown deployment " + shown +
+                            "; name a table under [deployments], "
+                            "or write provider/model",
+                        nearest);
   }
   if (parts.model.empty()) {
     return config_error(path, shown + " names no model behind its provider", nearest);

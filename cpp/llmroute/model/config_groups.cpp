@@ -45,8 +45,8 @@ Result<void> read_members(const Value& list, const std::string& path, const Name
     const std::string at = bare ? child_path(path, i) : child_path(child_path(path, i), "use");
     const std::string& name = bare ? item.text : item.find("use")->text;
     if (groups.count(name) != 0) {
-      return config_error(at, "\"" + ellipsize(name, 60) +
-                                  "\" is a group; groups belong under fallbacks");
+      return config_error(
+          at, "\"" + ellipsize(name, 60) + "\" is a group; groups belong under fallbacks");
     }
     const auto index = maker.find_or_make(name, at);
     if (!index) return index.error();

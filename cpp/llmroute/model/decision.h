@@ -20,8 +20,8 @@ namespace llmroute {
 
 // Why a candidate is in or out. The two numbers mean what the comment says.
 LLMROUTE_ENUM(Reason,
-              kept,                    // no numbers
-              excluded,                // by the caller
+              kept,      // no numbers
+              excluded,  // by the caller
               tools_not_supported, vision_not_supported, json_schema_not_supported,
               audio_not_supported, files_not_supported,
               parameter_not_supported,  // a: index in Parameter
@@ -37,28 +37,28 @@ LLMROUTE_ENUM(Reason,
 
 struct CandidateRecord {
   DeploymentIndex deployment = 0;
-  GroupIndex group = 0;            // the group it comes from (fallbacks bring others)
+  GroupIndex group = 0;  // the group it comes from (fallbacks bring others)
   Reason reason = Reason::kept;
-  float a = 0, b = 0;              // numbers of the reason
-  float score = 0;                 // the policy's; lower is better; not-a-number: none
-  float probability = 1;           // of being first, where chance took part
-  std::int16_t rank = -1;          // place in the plan, 0 first; -1: dropped
-  bool last_usable = false;        // kept although its breaker is open: throttled, not ejected
+  float a = 0, b = 0;        // numbers of the reason
+  float score = 0;           // the policy's; lower is better; not-a-number: none
+  float probability = 1;     // of being first, where chance took part
+  std::int16_t rank = -1;    // place in the plan, 0 first; -1: dropped
+  bool last_usable = false;  // kept although its breaker is open: throttled, not ejected
   // What the policy saw.
   float ttft_p50_ms = 0, ttft_p95_ms = 0;
   std::uint32_t in_flight = 0;
-  bool measured = false;           // false: the latencies are priors
-  double estimated_usd = 0;        // not-a-number: unknown price
+  bool measured = false;     // false: the latencies are priors
+  double estimated_usd = 0;  // not-a-number: unknown price
 };
 
 struct AttemptRecord {
-  std::uint32_t number = 0;        // 1 first
+  std::uint32_t number = 0;  // 1 first
   DeploymentIndex deployment = 0;
-  std::uint16_t key = 0;           // index in the pool
-  bool charged = true;             // counts against the attempt budget (key rotation does not)
+  std::uint16_t key = 0;  // index in the pool
+  bool charged = true;    // counts against the attempt budget (key rotation does not)
   bool finished = false;
-  Duration started{};              // since submission
-  Duration waited{};               // backoff or Retry-After before it
+  Duration started{};  // since submission
+  Duration waited{};   // backoff or Retry-After before it
   Outcome outcome;
   Cost cost;
   std::vector<std::string> dropped_parameters;
@@ -69,25 +69,25 @@ LLMROUTE_ENUM(DecisionStatus, pending, ok, failed, cancelled);
 struct Decision {
   std::string request_id;
   std::string model_asked;
-  std::string group;               // resolved
-  std::string policy;              // name or label
+  std::string group;   // resolved
+  std::string policy;  // name or label
   int policy_version = 1;
-  std::string policy_failure;      // a Python policy was replaced, and why
+  std::string policy_failure;  // a Python policy was replaced, and why
   std::uint64_t seed = 0;
-  InventoryPtr inventory;          // names of indices; its version is the snapshot version
+  InventoryPtr inventory;  // names of indices; its version is the snapshot version
   WallTime submitted{};
   Facts facts;
   std::vector<CandidateRecord> candidates;  // in the order considered
   std::vector<std::string> order_reasons;   // a Python policy's words, by rank
   std::vector<AttemptRecord> attempts;
-  std::uint32_t restarts = 0;      // streams begun again at the caller's wish
+  std::uint32_t restarts = 0;  // streams begun again at the caller's wish
   DecisionStatus status = DecisionStatus::pending;
   std::optional<Failure> failure;  // what the caller sees
   std::optional<DeploymentIndex> chosen;
-  Duration planned{};              // time spent in filters and policy
+  Duration planned{};  // time spent in filters and policy
   Duration total{};
   Usage usage;
-  Cost cost;                       // of all attempts, losers too
+  Cost cost;  // of all attempts, losers too
 };
 using DecisionPtr = std::shared_ptr<const Decision>;
 

@@ -11,10 +11,10 @@ namespace llmroute::defaults {
 // --- attempts ---------------------------------------------------------------------------------
 inline constexpr int kAttempts = 4;  // per request: first try, retries and fallbacks together
 inline constexpr milliseconds kConnectTimeout{3'000};
-inline constexpr milliseconds kTtftTimeout{60'000};    // reasoning models think before they speak
-inline constexpr milliseconds kIdleTimeout{30'000};    // between two chunks of a stream
+inline constexpr milliseconds kTtftTimeout{60'000};      // reasoning models think before they speak
+inline constexpr milliseconds kIdleTimeout{30'000};      // between two chunks of a stream
 inline constexpr milliseconds kAttemptTimeout{600'000};  // as the OpenAI SDK
-inline constexpr milliseconds kBackoffBase{250};  // full jitter: uniform in [0, base * 2^n]
+inline constexpr milliseconds kBackoffBase{250};         // full jitter: uniform in [0, base * 2^n]
 inline constexpr milliseconds kBackoffMax{8'000};
 inline constexpr milliseconds kMaxRetryAfter{60'000};  // a longer Retry-After is never waited for
 
@@ -46,9 +46,9 @@ inline constexpr double kPriorTotalMs = 3'000;
 inline constexpr double kPriorMsPerToken = 15;
 
 // --- request estimates --------------------------------------------------------------------------
-inline constexpr double kBytesPerToken = 4.0;       // English text, byte-pair encodings
+inline constexpr double kBytesPerToken = 4.0;  // English text, byte-pair encodings
 inline constexpr std::int64_t kGuessedOutputTokens = 256;
-inline constexpr std::int64_t kImageTokens = 800;   // one image where nothing better is known
+inline constexpr std::int64_t kImageTokens = 800;  // one image where nothing better is known
 
 // --- bounds ---------------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxRequestBytes = 64U << 20;
@@ -61,6 +61,6 @@ inline constexpr int kMaxJsonDepth = 64;
 inline constexpr std::size_t kMaxDeployments = 10'000;
 inline constexpr std::size_t kMaxErrorBodyBytes = 64U << 10;  // read for classification
 inline constexpr std::size_t kMaxMessageBytes = 500;          // of provider text in a decision
-inline constexpr milliseconds kConnectionIdle{50'000};  // below the providers' usual 60 s
+inline constexpr milliseconds kConnectionIdle{50'000};        // below the providers' usual 60 s
 
 }  // namespace llmroute::defaults

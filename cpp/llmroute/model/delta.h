@@ -10,28 +10,28 @@
 namespace llmroute {
 
 LLMROUTE_ENUM(DeltaKind,
-              text,        // `text` is a piece of the answer
-              refusal,     // `text` is a piece of a refusal
-              reasoning,   // `text` is a piece of the model's visible thinking
-              tool_call,   // a fragment: `tool_index` says of which call; id and name come once
-              finish,      // `finish_reason` is set
-              usage,       // `usage` is set
-              restart);    // discard all that came: another attempt begins (on_interrupt="restart")
+              text,       // `text` is a piece of the answer
+              refusal,    // `text` is a piece of a refusal
+              reasoning,  // `text` is a piece of the model's visible thinking
+              tool_call,  // a fragment: `tool_index` says of which call; id and name come once
+              finish,     // `finish_reason` is set
+              usage,      // `usage` is set
+              restart);   // discard all that came: another attempt begins (on_interrupt="restart")
 
 struct Delta {
   DeltaKind kind = DeltaKind::text;
-  std::uint16_t choice = 0;      // index of the choice
+  std::uint16_t choice = 0;  // index of the choice
   std::uint16_t tool_index = 0;
-  std::string text;              // unescaped; for tool_call a fragment of the arguments
-  std::string tool_id;           // set in the first fragment of a call
+  std::string text;     // unescaped; for tool_call a fragment of the arguments
+  std::string tool_id;  // set in the first fragment of a call
   std::string tool_name;
-  std::string finish_reason;     // canonical: stop, length, tool_calls, content_filter; else raw
+  std::string finish_reason;  // canonical: stop, length, tool_calls, content_filter; else raw
   Usage usage;
 
   // Content closes the door to a silent fallback.
   bool is_content() const {
-    return kind == DeltaKind::text || kind == DeltaKind::refusal ||
-           kind == DeltaKind::reasoning || kind == DeltaKind::tool_call;
+    return kind == DeltaKind::text || kind == DeltaKind::refusal || kind == DeltaKind::reasoning ||
+           kind == DeltaKind::tool_call;
   }
 };
 

@@ -25,8 +25,8 @@ using GroupIndex = std::uint32_t;
 // The four timeouts of one attempt. Zero: none.
 struct Timeouts {
   Duration connect = defaults::kConnectTimeout;
-  Duration ttft = defaults::kTtftTimeout;      // from start to first content (streams: first delta)
-  Duration idle = defaults::kIdleTimeout;      // between chunks
+  Duration ttft = defaults::kTtftTimeout;  // from start to first content (streams: first delta)
+  Duration idle = defaults::kIdleTimeout;  // between chunks
   Duration attempt = defaults::kAttemptTimeout;
 };
 
@@ -50,39 +50,39 @@ struct Resilience {
 
 // How an OpenAI-compatible provider differs, as data (providers.toml `quirks`).
 struct Quirks {
-  std::string max_tokens_field;        // "max_tokens" | "max_completion_tokens"; empty: as given
-  bool stream_usage = true;            // accepts stream_options.include_usage
-  bool developer_role = true;          // false: developer messages are sent as system
-  bool requires_terminator = true;     // false: a clean close after finish_reason ends a stream
+  std::string max_tokens_field;          // "max_tokens" | "max_completion_tokens"; empty: as given
+  bool stream_usage = true;              // accepts stream_options.include_usage
+  bool developer_role = true;            // false: developer messages are sent as system
+  bool requires_terminator = true;       // false: a clean close after finish_reason ends a stream
   std::vector<std::string> unsupported;  // Parameter slugs that this provider refuses
 };
 
 struct Deployment {
-  std::string name;        // unique; "provider/model" or the table's name
-  std::string provider;    // entry of the provider catalogue
-  std::string model;       // the provider's own name
-  std::string dialect;     // "openai" | "anthropic" ...
-  std::string base_url;    // without trailing slash
+  std::string name;                // unique; "provider/model" or the table's name
+  std::string provider;            // entry of the provider catalogue
+  std::string model;               // the provider's own name
+  std::string dialect;             // "openai" | "anthropic" ...
+  std::string base_url;            // without trailing slash
   std::vector<SecretSource> keys;  // a pool; empty: no key needed
   std::vector<std::pair<std::string, std::string>> headers;  // extra, already checked
   std::string region;
   std::string retention;
   std::vector<std::string> tags;
-  CapabilitySet lacks;     // capabilities stated as missing; unstated is assumed present
+  CapabilitySet lacks;  // capabilities stated as missing; unstated is assumed present
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
   Quirks quirks;
   ParameterSet unsupported;  // from the dialect and the quirks, filled when the inventory is built
   std::optional<Timeouts> timeouts;
-  std::string proxy;       // explicit proxy URL; empty: none
-  std::string ca_file;     // explicit CA bundle; empty: the ladder
+  std::string proxy;    // explicit proxy URL; empty: none
+  std::string ca_file;  // explicit CA bundle; empty: the ladder
 };
 
 struct PolicySpec {
   std::string name = "weighted";
   std::map<std::string, double> options;  // checked against the policy's own schema
-  bool python = false;     // a Python policy; `name` is its label, `stand_in` runs when it fails
+  bool python = false;  // a Python policy; `name` is its label, `stand_in` runs when it fails
   std::string stand_in = "weighted";
 };
 

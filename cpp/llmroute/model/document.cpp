@@ -65,8 +65,8 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
 
   bool open(Value::Type type) {
     if (levels_.size() >= static_cast<std::size_t>(defaults::kMaxJsonDepth)) {
-      error = config_error({}, "is nested deeper than " + std::to_string(defaults::kMaxJsonDepth) +
-                                   " levels");
+      error = config_error(
+          {}, "is nested deeper than " + std::to_string(defaults::kMaxJsonDepth) + " levels");
       return false;
     }
     levels_.push_back(Level{Value::empty(type), next_path(), {}, {}});
@@ -96,9 +96,8 @@ class TreeBuilder final : public nlohmann::json_sax<nlohmann::json> {
   std::string next_path() const {
     if (levels_.empty()) return {};
     const Level& level = levels_.back();
-    return level.value.type == Value::Type::table
-               ? child_path(level.path, level.key)
-               : child_path(level.path, level.value.list.size());
+    return level.value.type == Value::Type::table ? child_path(level.path, level.key)
+                                                  : child_path(level.path, level.value.list.size());
   }
 
   std::vector<Level> levels_;
@@ -164,7 +163,8 @@ std::string child_path(std::string_view path, std::string_view key) {
   const std::string shown = ellipsize(key, kMaxShownKeyBytes);
   const bool plain = !shown.empty() && std::all_of(shown.begin(), shown.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte > ' ' && byte < 0x7F && std::string_view(".[]\"\\").find(c) == std::string_view::npos;
+    return byte > ' ' && byte < 0x7F &&
+           std::string_view(".[]\"\\").find(c) == std::string_view::npos;
   });
   if (plain) return out + shown;
   using Json = nlohmann::json;

@@ -29,11 +29,11 @@ struct AnnouncedLimits {
 
 struct Failure {
   ErrorKind kind = ErrorKind::server_error;
-  std::string message;        // the provider's words, shortened and scrubbed; or ours
-  int status = 0;             // HTTP status; 0 where there was none
-  std::string provider_code;  // e.g. "rate_limit_exceeded"
+  std::string message;                  // the provider's words, shortened and scrubbed; or ours
+  int status = 0;                       // HTTP status; 0 where there was none
+  std::string provider_code;            // e.g. "rate_limit_exceeded"
   std::optional<Duration> retry_after;  // believable ones only
-  bool ambiguous = false;     // sent, and no answer: the provider may have done the work
+  bool ambiguous = false;               // sent, and no answer: the provider may have done the work
 };
 
 inline Failure make_failure(ErrorKind kind, std::string message) {
@@ -52,7 +52,7 @@ struct Outcome {
   std::optional<Duration> ttft;     // first content; for whole replies the first body byte
   Duration total{};
   AnnouncedLimits limits;
-  std::string finish_reason;        // canonical, OpenAI's words
+  std::string finish_reason;  // canonical, OpenAI's words
   bool ok() const { return !failure && !cancelled; }
 };
 

@@ -18,11 +18,12 @@ namespace llmroute {
 
 // Parameters of the chat completions API that a dialect may be unable to carry. `model`, `messages`
 // and `stream` are not here: they are always carried.
-LLMROUTE_ENUM(Parameter, temperature, top_p, max_tokens, max_completion_tokens, stop, n, seed, tools,
-              tool_choice, parallel_tool_calls, response_format, logprobs, top_logprobs, logit_bias,
-              frequency_penalty, presence_penalty, reasoning_effort, user, metadata, store,
-              service_tier, stream_options, modalities, audio, prediction, web_search_options,
-              functions, function_call, verbosity, prompt_cache_key, safety_identifier, other);
+LLMROUTE_ENUM(Parameter, temperature, top_p, max_tokens, max_completion_tokens, stop, n, seed,
+              tools, tool_choice, parallel_tool_calls, response_format, logprobs, top_logprobs,
+              logit_bias, frequency_penalty, presence_penalty, reasoning_effort, user, metadata,
+              store, service_tier, stream_options, modalities, audio, prediction,
+              web_search_options, functions, function_call, verbosity, prompt_cache_key,
+              safety_identifier, other);
 using ParameterSet = std::bitset<slugs<Parameter>().size()>;
 
 // What a request needs of a model.
@@ -31,9 +32,9 @@ using CapabilitySet = std::bitset<slugs<Capability>().size()>;
 
 // Read once from the body by analysis::read_facts; filters and policies look only here.
 struct Facts {
-  ParameterSet parameters;   // present in the body with a value other than null
+  ParameterSet parameters;  // present in the body with a value other than null
   CapabilitySet needs;
-  Tokens prompt_tokens;      // estimated
+  Tokens prompt_tokens;  // estimated
   std::optional<Tokens> max_output_tokens;
   std::uint32_t messages = 0;
   std::uint32_t images = 0;
@@ -43,14 +44,14 @@ struct Facts {
 LLMROUTE_ENUM(OnInterrupt, raise, restart);
 
 struct RequestOptions {
-  std::string model;                      // group or deployment name; empty: the only group
+  std::string model;  // group or deployment name; empty: the only group
   bool stream = false;
-  std::optional<Duration> deadline;       // over all attempts, from submission
-  std::optional<int> attempts;            // overrides resilience.attempts, 1..
+  std::optional<Duration> deadline;  // over all attempts, from submission
+  std::optional<int> attempts;       // overrides resilience.attempts, 1..
   OnInterrupt on_interrupt = OnInterrupt::raise;
-  bool drop_unsupported = false;          // list what a dialect cannot carry instead of dropping it
-  std::vector<std::string> exclude;       // deployment names
-  std::optional<std::string> policy;      // built-in name for this call, with default options
+  bool drop_unsupported = false;      // list what a dialect cannot carry instead of dropping it
+  std::vector<std::string> exclude;   // deployment names
+  std::optional<std::string> policy;  // built-in name for this call, with default options
   // Order chosen by a Python policy on the caller's thread: deployment names, best first.
   std::optional<std::vector<std::string>> order;
   std::vector<std::string> order_reasons;  // parallel to `order` where given
@@ -60,8 +61,8 @@ struct RequestOptions {
 };
 
 struct ChatRequest {
-  std::string id;           // shown to people; unique within the router
-  std::string body;         // a JSON object with `messages`; UTF-8; depth checked
+  std::string id;    // shown to people; unique within the router
+  std::string body;  // a JSON object with `messages`; UTF-8; depth checked
   RequestOptions options;
   Facts facts;
 };

@@ -124,8 +124,7 @@ constexpr std::array kQuirkFields = {
     Field{"max_tokens_field", &kTokenField, "the one name this provider knows; default: as given"},
     Field{"stream_usage", &kFlag, "takes stream_options.include_usage; default true"},
     Field{"developer_role", &kFlag, "takes developer messages; default true"},
-    Field{"requires_terminator", &kFlag,
-          "a stream without its end mark was cut; default true"},
+    Field{"requires_terminator", &kFlag, "a stream without its end mark was cut; default true"},
     Field{"unsupported", &kParameters, "parameters that this provider refuses"},
 };
 constexpr Shape kQuirks = table_of(kQuirkFields);
@@ -133,10 +132,16 @@ constexpr Shape kQuirks = table_of(kQuirkFields);
 constexpr std::array kPriceFields = {
     Field{"input_usd_per_million", &kPerMillion, "a million prompt tokens", {}, "USD", true},
     Field{"output_usd_per_million", &kPerMillion, "a million answer tokens", {}, "USD", true},
-    Field{"cached_input_usd_per_million", &kPerMillion,
-          "a million prompt tokens read from the cache; default: as input", {}, "USD"},
-    Field{"cache_write_usd_per_million", &kPerMillion,
-          "a million prompt tokens written to the cache; default: as input", {}, "USD"},
+    Field{"cached_input_usd_per_million",
+          &kPerMillion,
+          "a million prompt tokens read from the cache; default: as input",
+          {},
+          "USD"},
+    Field{"cache_write_usd_per_million",
+          &kPerMillion,
+          "a million prompt tokens written to the cache; default: as input",
+          {},
+          "USD"},
 };
 constexpr Shape kPrice = table_of(kPriceFields);
 

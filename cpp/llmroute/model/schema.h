@@ -39,11 +39,11 @@ struct Shape {
   const Shape* item = nullptr;
   const Shape* other = nullptr;
   std::span<const Field> fields{};
-  std::span<const std::string_view> words{};           // text: the allowed ones; empty: any
-  std::string (*check)(std::string_view) = nullptr;  // text: what is wrong with it, or ""
+  std::span<const std::string_view> words{};             // text: the allowed ones; empty: any
+  std::string (*check)(std::string_view) = nullptr;      // text: what is wrong with it, or ""
   std::string (*check_key)(std::string_view) = nullptr;  // map: the same for its keys
   bool unique = false;                                   // list: no text twice
-  bool secret = false;                                   // text: its JSON Schema asks not to store it
+  bool secret = false;  // text: its JSON Schema asks not to store it
 };
 
 // Default of a field: nothing, a value, or (empty table) the defaults of the table's own fields.

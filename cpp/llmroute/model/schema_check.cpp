@@ -15,8 +15,8 @@ namespace {
 
 // Words of the configuration that belong to parts still to come: "did you mean" would mislead.
 constexpr std::array<std::string_view, 14> kLaterKeys = {
-    "limits",    "rules",    "budgets", "constraints",   "cache",        "hedge",     "experiments",
-    "log",       "baseline", "intents", "routing_tests", "on_exhausted", "telemetry", "store"};
+    "limits", "rules",    "budgets", "constraints",   "cache",        "hedge",     "experiments",
+    "log",    "baseline", "intents", "routing_tests", "on_exhausted", "telemetry", "store"};
 
 constexpr double kMaxExactInteger = 9007199254740992.0;  // 2^53
 
@@ -31,27 +31,22 @@ std::string shown(double value) {
 
 Value::Type expected_type(Kind kind) {
   switch (kind) {
-    case Kind::boolean:
-      return Value::Type::boolean;
+    case Kind::boolean: return Value::Type::boolean;
     case Kind::integer:
-    case Kind::number:
-      return Value::Type::number;
-    case Kind::text:
-      return Value::Type::text;
-    case Kind::list:
-      return Value::Type::list;
+    case Kind::number: return Value::Type::number;
+    case Kind::text: return Value::Type::text;
+    case Kind::list: return Value::Type::list;
     case Kind::map:
     case Kind::table:
     case Kind::either:
-    case Kind::policy:
-      break;
+    case Kind::policy: break;
   }
   return Value::Type::table;
 }
 
 Error wrong_type(const std::string& path, std::string_view expected, const Value& value) {
-  return config_error(path, "must be " + std::string(expected) + ", not " +
-                                std::string(type_name(value.type)));
+  return config_error(
+      path, "must be " + std::string(expected) + ", not " + std::string(type_name(value.type)));
 }
 
 Result<void> check_number(const Shape& shape, const Value& value, const std::string& path) {
@@ -74,8 +69,7 @@ Result<void> check_text(const Shape& shape, const Value& value, const std::strin
       return {};
     }
     return config_error(
-        path,
-        "unknown word \"" + ellipsize(value.text, 60) + "\"; known: " + joined(shape.words),
+        path, "unknown word \"" + ellipsize(value.text, 60) + "\"; known: " + joined(shape.words),
         nearest_name(value.text, shape.words));
   }
   const std::string fault = shape.check != nullptr ? shape.check(value.text) : std::string();
@@ -191,20 +185,14 @@ Result<void> check(const Shape& shape, Value& value, const std::string& path,
   if (value.type != expected) return wrong_type(path, type_name(expected), value);
   switch (shape.kind) {
     case Kind::integer:
-    case Kind::number:
-      return check_number(shape, value, path);
-    case Kind::text:
-      return check_text(shape, value, path);
-    case Kind::list:
-      return check_list(shape, value, path, policies);
-    case Kind::map:
-      return check_map(shape, value, path, policies);
-    case Kind::table:
-      return check_table(shape, value, path, policies);
+    case Kind::number: return check_number(shape, value, path);
+    case Kind::text: return check_text(shape, value, path);
+    case Kind::list: return check_list(shape, value, path, policies);
+    case Kind::map: return check_map(shape, value, path, policies);
+    case Kind::table: return check_table(shape, value, path, policies);
     case Kind::boolean:
     case Kind::either:
-    case Kind::policy:
-      break;
+    case Kind::policy: break;
   }
   return {};
 }

@@ -74,26 +74,19 @@ Json list_json(const Shape& shape) {
 
 Json shape_json(const Shape& shape) {
   switch (shape.kind) {
-    case Kind::boolean:
-      return {{"type", "boolean"}};
-    case Kind::integer:
-      return limits_json("integer", shape);
-    case Kind::number:
-      return limits_json("number", shape);
-    case Kind::text:
-      return text_json(shape);
-    case Kind::list:
-      return list_json(shape);
+    case Kind::boolean: return {{"type", "boolean"}};
+    case Kind::integer: return limits_json("integer", shape);
+    case Kind::number: return limits_json("number", shape);
+    case Kind::text: return text_json(shape);
+    case Kind::list: return list_json(shape);
     case Kind::map:
       return {{"type", "object"},
               {"additionalProperties", shape_json(*shape.item)},
               {"maxProperties", number_json(shape.max)}};
-    case Kind::table:
-      return table_json(shape);
+    case Kind::table: return table_json(shape);
     case Kind::either:
       return {{"anyOf", Json::array({shape_json(*shape.item), shape_json(*shape.other)})}};
-    case Kind::policy:
-      break;
+    case Kind::policy: break;
   }
   return {{"$ref", "#/$defs/policy"}};
 }
@@ -102,7 +95,8 @@ Json option_json(const Value& option) {
   Json out = {{"type", "number"}};
   const auto copy_number = [&](const char* from, const char* to) {
     const Value* value = option.find(from);
-    if (value != nullptr && value->type == Value::Type::number) out[to] = number_json(value->number);
+    if (value != nullptr && value->type == Value::Type::number)
+      out[to] = number_json(value->number);
   };
   copy_number("min", "minimum");
   copy_number("max", "maximum");

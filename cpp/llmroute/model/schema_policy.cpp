@@ -18,9 +18,9 @@ std::vector<std::string_view> keys_of(const Value& table) {
 
 Error unknown_policy(const std::string& path, std::string_view name, const Value& policies) {
   const std::vector<std::string_view> names = keys_of(policies);
-  return config_error(
-      path, "unknown policy \"" + ellipsize(name, 60) + "\"; known: " + joined(names),
-      nearest_name(name, names));
+  return config_error(path,
+                      "unknown policy \"" + ellipsize(name, 60) + "\"; known: " + joined(names),
+                      nearest_name(name, names));
 }
 
 double bound(const Value& option, std::string_view key, double otherwise) {
@@ -91,8 +91,8 @@ Result<void> check_policy(Value& value, const std::string& path, const Value& po
     return options != nullptr ? check_options(value, path, *options) : Result<void>{};
   }
   if (value.type != Value::Type::table) {
-    return config_error(path, "must be a string or a table, not " +
-                                  std::string(type_name(value.type)));
+    return config_error(path,
+                        "must be a string or a table, not " + std::string(type_name(value.type)));
   }
   if (const Value* python = value.find("python");
       python != nullptr && python->type == Value::Type::boolean && python->boolean) {

@@ -36,7 +36,8 @@ template <std::size_t N>
 std::string_view after_scheme(std::string_view text,
                               const std::array<std::string_view, N>& schemes) {
   for (const std::string_view scheme : schemes) {
-    if (equals_ignore_case(text.substr(0, scheme.size()), scheme)) return text.substr(scheme.size());
+    if (equals_ignore_case(text.substr(0, scheme.size()), scheme))
+      return text.substr(scheme.size());
   }
   return {};
 }
@@ -91,9 +92,9 @@ std::string check_secret_text(std::string_view text) {
   const SecretSource source = parse_secret(text);
   switch (source.origin) {
     case SecretOrigin::env:
-      return is_variable_name(source.where)
-                 ? ""
-                 : "needs the name of an environment variable behind \"env:\", as in \"env:MY_KEY\"";
+      return is_variable_name(source.where) ? ""
+                                            : "needs the name of an environment variable behind "
+                                              "\"env:\", as in \"env:MY_KEY\"";
     case SecretOrigin::file:
       return source.where.empty() || has_control(source.where)
                  ? "needs a path behind \"file:\", as in \"file:/run/secrets/key\""
@@ -101,8 +102,7 @@ std::string check_secret_text(std::string_view text) {
     case SecretOrigin::callable:
       return source.where.empty() ? "needs a label behind \"callable:\"" : "";
     case SecretOrigin::none:
-    case SecretOrigin::literal:
-      break;
+    case SecretOrigin::literal: break;
   }
   if (has_control(text)) return "holds a control character, as a pasted line end would be";
   return {};
@@ -138,7 +138,7 @@ std::string check_proxy(std::string_view text) {
 std::string check_header_name(std::string_view text) {
   // Written by the transport or the dialect; a second one would contradict the first.
   static constexpr std::array<std::string_view, 7> kReserved = {
-      "authorization", "x-api-key",        "content-length", "host",
+      "authorization", "x-api-key",         "content-length", "host",
       "connection",    "transfer-encoding", "content-type"};
   if (text.empty()) return "is empty";
   const bool token = std::all_of(text.begin(), text.end(), [](char c) {

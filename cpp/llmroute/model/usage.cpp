@@ -28,8 +28,6 @@ Cost cost_of(const Usage& usage, const Price& price) {
   return cost;
 }
 
-Cost operator+(const Cost& a, const Cost& b) {
-  return {a.usd + b.usd, std::max(a.kind, b.kind)};
-}
+Cost operator+(const Cost& a, const Cost& b) { return {a.usd + b.usd, std::max(a.kind, b.kind)}; }
 
 }  // namespace llmroute

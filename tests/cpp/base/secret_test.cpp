@@ -91,8 +91,10 @@ TEST(Secret, ResolvesFilesWithoutTheirLineEnd) {
     const char* text;
     const char* secret;
   };
-  const Case cases[] = {
-      {"sk-file", "sk-file"}, {"sk-file\n", "sk-file"}, {"sk-file\r\n\n", "sk-file"}, {" a b \n", " a b "}};
+  const Case cases[] = {{"sk-file", "sk-file"},
+                        {"sk-file\n", "sk-file"},
+                        {"sk-file\r\n\n", "sk-file"},
+                        {" a b \n", " a b "}};
   for (const Case& c : cases) {
     const SecretFile file(c.text);
     const auto secret = resolve_secret(parse_secret("file:" + file.path()));

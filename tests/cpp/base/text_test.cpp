@@ -12,16 +12,23 @@ namespace {
 using namespace std::string_view_literals;
 
 TEST(NearestName, FindsWhatWasMeant) {
-  const std::vector<std::string_view> names = {"deployments", "groups",   "version", "weighted",
-                                               "weight",      "ordered",  "ca",      "ab"};
+  const std::vector<std::string_view> names = {"deployments", "groups",  "version", "weighted",
+                                               "weight",      "ordered", "ca",      "ab"};
   struct Case {
     std::string_view wrong, nearest;
   };
   const Case cases[] = {
-      {"deployment", "deployments"}, {"gruops", "groups"},  {"Groups", "groups"},
-      {"wieght", "weight"},          {"weigted", "weighted"}, {"ordred", "ordered"},
-      {"ac", "ca"},                  {"aa", "ca"},          {"banana", ""},
-      {"", ""},                      {"groups", "groups"},
+      {"deployment", "deployments"},
+      {"gruops", "groups"},
+      {"Groups", "groups"},
+      {"wieght", "weight"},
+      {"weigted", "weighted"},
+      {"ordred", "ordered"},
+      {"ac", "ca"},
+      {"aa", "ca"},
+      {"banana", ""},
+      {"", ""},
+      {"groups", "groups"},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(nearest_name(c.wrong, names), c.nearest) << c.wrong;
@@ -53,7 +60,9 @@ TEST(IsUtf8, TellsWellFormedFromNot) {
       {"", true},
       {"plain ASCII that is longer than one word", true},
       {"\0"sv, true},
-      {"Gr\xC3\xBC\xC3\x9F" "e", true},
+      {"Gr\xC3\xBC\xC3\x9F"
+       "e",
+       true},
       {"\xE2\x82\xAC", true},
       {"\xF0\x9F\x98\x80", true},
       {"\xF4\x8F\xBF\xBF", true},
@@ -68,7 +77,9 @@ TEST(IsUtf8, TellsWellFormedFromNot) {
       {"\xF4\x90\x80\x80", false},  // above U+10FFFF
       {"\xF5\x80\x80\x80", false},
       {"\xE2\x82", false},
-      {"\xE2\x82" "A", false},
+      {"\xE2\x82"
+       "A",
+       false},
       {"\xFF\xFE", false},
   };
   for (const Case& c : cases) EXPECT_EQ(is_utf8(c.text), c.good) << c.text;
@@ -91,9 +102,14 @@ TEST(Ellipsize, CutsAtCharacters) {
     std::string_view cut;
   };
   const Case cases[] = {
-      {"short", 5, "short"},       {"longer text", 7, "long\xE2\x80\xA6"},
-      {"abc\xC3\xBC" "def", 7, "abc\xE2\x80\xA6"}, {"abcdef", 2, "ab"},
-      {"abcdef", 0, ""},           {"", 0, ""},
+      {"short", 5, "short"},
+      {"longer text", 7, "long\xE2\x80\xA6"},
+      {"abc\xC3\xBC"
+       "def",
+       7, "abc\xE2\x80\xA6"},
+      {"abcdef", 2, "ab"},
+      {"abcdef", 0, ""},
+      {"", 0, ""},
       {"\xC3\xBC\xC3\xBC", 3, "\xE2\x80\xA6"},
   };
   for (const Case& c : cases) {

@@ -17,8 +17,12 @@ TEST(Units, UsdIsExactInPicodollars) {
     std::int64_t pico;
   };
   const Case cases[] = {
-      {0, 0},           {1, 1'000'000'000'000}, {0.15, 150'000'000'000},
-      {-0.000001, -1'000'000}, {1e-12, 1},      {4e-13, 0},
+      {0, 0},
+      {1, 1'000'000'000'000},
+      {0.15, 150'000'000'000},
+      {-0.000001, -1'000'000},
+      {1e-12, 1},
+      {4e-13, 0},
   };
   for (const Case& c : cases) EXPECT_EQ(usd(c.value).pico, c.pico) << c.value;
   EXPECT_DOUBLE_EQ(usd(0.15).value(), 0.15);

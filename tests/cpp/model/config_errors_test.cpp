@@ -66,7 +66,8 @@ TEST(ConfigErrors, Groups) {
   expect_errors({
       {R"({"groups": {"g": {}}})", "groups.g.deployments", "", "is missing"},
       {R"({"groups": {"g": []}})", "groups.g", "", "must be a table"},
-      {R"({"groups": {"": {"deployments": ["openai/a"]}}})", "groups.\"\"", "", "its name is empty"},
+      {R"({"groups": {"": {"deployments": ["openai/a"]}}})", "groups.\"\"", "",
+       "its name is empty"},
       {R"({"groups": {"g": {"deployments": []}}})", "groups.g.deployments", "", "is empty"},
       {R"({"groups": {"g": {"deployments": "openai/a"}}})", "groups.g.deployments", "",
        "must be a list, not a string"},
@@ -80,8 +81,8 @@ TEST(ConfigErrors, Groups) {
        "groups.g.deployments[0].weight", "", "must be a number, not a string"},
       {R"({"groups": {"g": {"deployments": [{"use": "openai/a", "weight": -1}]}}})",
        "groups.g.deployments[0].weight", "", "must be from 0.001 to 1000000, not -1"},
-      {R"({"groups": {"g": {"deployments": ["openai/a", "openai/a"]}}})",
-       "groups.g.deployments[1]", "", "is listed twice"},
+      {R"({"groups": {"g": {"deployments": ["openai/a", "openai/a"]}}})", "groups.g.deployments[1]",
+       "", "is listed twice"},
       {R"({"groups": {"g": {"deployments": ["openai/a", {"use": "openai/a"}]}}})",
        "groups.g.deployments[1].use", "", "is listed twice"},
       {in_group(R"("fallback": [])"), "groups.g.fallback", "fallbacks", "is an unknown key"},
@@ -105,11 +106,10 @@ TEST(ConfigErrors, Groups) {
 }
 
 TEST(ConfigErrors, UnknownDeploymentsAndProviders) {
-  const std::string tables =
-      R"("deployments": {"local": {"provider": "ollama", "model": "m"}}, )";
+  const std::string tables = R"("deployments": {"local": {"provider": "ollama", "model": "m"}}, )";
   expect_errors({
-      {"{" + tables + R"("groups": {"g": {"deployments": ["locla"]}}})",
-       "groups.g.deployments[0]", "local", "unknown deployment \"locla\""},
+      {"{" + tables + R"("groups": {"g": {"deployments": ["locla"]}}})", "groups.g.deployments[0]",
+       "local", "unknown deployment \"locla\""},
       {"{" + tables + R"("groups": {"g": {"deployments": [{"use": "remote-thing"}]}}})",
        "groups.g.deployments[0].use", "", "provider/model"},
       {R"({"groups": {"g": {"deployments": ["opnai/gpt-4o"]}}})", "groups.g.deployments[0]",
@@ -131,8 +131,10 @@ TEST(ConfigErrors, UnknownDeploymentsAndProviders) {
 TEST(ConfigErrors, Circles) {
   const auto circle = [](const std::string& key) {
     return R"({"groups": {"a": {"deployments": ["openai/a"], ")" + key + R"(": ["b"]},
-                          "b": {"deployments": ["openai/a"], ")" + key + R"(": ["c"]},
-                          "c": {"deployments": ["openai/a"], ")" + key + R"(": ["b"]}}})";
+                          "b": {"deployments": ["openai/a"], ")" +
+           key + R"(": ["c"]},
+                          "c": {"deployments": ["openai/a"], ")" +
+           key + R"(": ["b"]}}})";
   };
   expect_errors({
       {circle("fallbacks"), "groups.b.fallbacks", "", "goes in a circle: b -> c -> b"},
@@ -163,8 +165,8 @@ TEST(ConfigErrors, Policies) {
        "groups.g.policy.stand_in", "weighted", "unknown policy"},
       {in_group(R"("policy": {"name": "mine", "python": true, "x": 1})"), "groups.g.policy.x", "",
        "unknown key"},
-      {in_group(R"("policy": {"name": "weighted", "python": false})"), "groups.g.policy.python",
-       "", "unknown option"},
+      {in_group(R"("policy": {"name": "weighted", "python": false})"), "groups.g.policy.python", "",
+       "unknown option"},
   });
 }
 
@@ -265,14 +267,16 @@ TEST(ConfigErrors, NoMessageShowsASecret) {
   for (const std::string& json : places) {
     const auto result = parse_config(json, testing::kCatalogue, testing::kPolicies);
     ASSERT_TRUE(result.has_error()) << json;
-    EXPECT_EQ((result.error().message + result.error().path + result.error().nearest).find("secret"),
-              std::string::npos)
+    EXPECT_EQ(
+        (result.error().message + result.error().path + result.error().nearest).find("secret"),
+        std::string::npos)
         << result.error().message;
   }
 }
 
 TEST(ConfigErrors, TheCatalogueIsCheckedToo) {
-  const auto result = parse_config("{}", R"({"providers": {"p": {"url": "x"}}})", testing::kPolicies);
+  const auto result =
+      parse_config("{}", R"({"providers": {"p": {"url": "x"}}})", testing::kPolicies);
   ASSERT_TRUE(result.has_error());
   EXPECT_EQ(result.error().path, "providers.p.url");
   EXPECT_TRUE(parse_config("{}", "[]", testing::kPolicies).has_error());

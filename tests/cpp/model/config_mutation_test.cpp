@@ -21,10 +21,30 @@ void collect(Json& node, std::vector<Json*>& nodes) {
 }
 
 Json odd_value(Random& random) {
-  static const std::vector<Json> kValues = {
-      nullptr, true, false, 0, -1, 1, 3.5, -1e308, 1e308, 9007199254740993, "", "g", "fast",
-      "openai/", "/", "openai/x", "env:", "a\nb", "\xC3\xBC", Json::array(), Json::object(),
-      Json::array({1, "a", nullptr}), Json{{"name", 1}}, Json{{"use", "eu"}, {"weight", 1}}};
+  static const std::vector<Json> kValues = {nullptr,
+                                            true,
+                                            false,
+                                            0,
+                                            -1,
+                                            1,
+                                            3.5,
+                                            -1e308,
+                                            1e308,
+                                            9007199254740993,
+                                            "",
+                                            "g",
+                                            "fast",
+                                            "openai/",
+                                            "/",
+                                            "openai/x",
+                                            "env:",
+                                            "a\nb",
+                                            "\xC3\xBC",
+                                            Json::array(),
+                                            Json::object(),
+                                            Json::array({1, "a", nullptr}),
+                                            Json{{"name", 1}},
+                                            Json{{"use", "eu"}, {"weight", 1}}};
   return kValues[random.below(kValues.size())];
 }
 
@@ -88,14 +108,9 @@ TEST(ConfigMutations, OfBytes) {
     for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
       const std::size_t at = random.below(text.size());
       switch (random.below(3)) {
-        case 0:
-          text[at] = static_cast<char>(random.below(256));
-          break;
-        case 1:
-          text.erase(at, random.below(20));
-          break;
-        default:
-          text.insert(at, text.substr(random.below(text.size()), random.below(40)));
+        case 0: text[at] = static_cast<char>(random.below(256)); break;
+        case 1: text.erase(at, random.below(20)); break;
+        default: text.insert(at, text.substr(random.below(text.size()), random.below(40)));
       }
     }
     const auto result = parse_config(text, testing::kCatalogue, testing::kPolicies);

@@ -111,8 +111,8 @@ TEST(ParseConfig, PoliciesGetTheirOptions) {
   EXPECT_EQ(policy.name, "least_latency");
   EXPECT_EQ(policy.options.at("jitter"), 0.2);
   EXPECT_FALSE(policy.python);
-  const Inventory plain = parsed(
-      R"({"groups": {"g": {"deployments": ["openai/a"], "policy": "least_latency"}}})");
+  const Inventory plain =
+      parsed(R"({"groups": {"g": {"deployments": ["openai/a"], "policy": "least_latency"}}})");
   EXPECT_EQ(group(plain, "g").policy.options.at("jitter"), 0.1);
 }
 
@@ -155,7 +155,7 @@ TEST(ParseConfig, ATableComesBeforeItsProvider) {
   const std::vector<std::pair<std::string, std::string>> headers = {{"X-Kept", "yes"},
                                                                     {"x-from", "table"}};
   EXPECT_EQ(local.headers, headers);
-  EXPECT_TRUE(local.quirks.stream_usage);      // the table's
+  EXPECT_TRUE(local.quirks.stream_usage);     // the table's
   EXPECT_FALSE(local.quirks.developer_role);  // the provider's
   EXPECT_FALSE(local.quirks.requires_terminator);
   EXPECT_EQ(local.quirks.unsupported, std::vector<std::string>{"logprobs"});
@@ -207,8 +207,9 @@ TEST(ParseConfig, LongChainsAndDiamondsAreNoCircles) {
   std::string json = R"({"groups": {"end": {"deployments": ["openai/a"]})";
   for (int i = 0; i < 3'000; ++i) {
     const std::string next = i == 0 ? "end" : "g" + std::to_string(i - 1);
-    json += ",\"g" + std::to_string(i) + "\": {\"deployments\": [\"openai/a\"], \"fallbacks\": [\"" +
-            next + "\"" + (i == 0 ? "" : ", \"end\"") + "]}";
+    json += ",\"g" + std::to_string(i) +
+            "\": {\"deployments\": [\"openai/a\"], \"fallbacks\": [\"" + next + "\"" +
+            (i == 0 ? "" : ", \"end\"") + "]}";
   }
   EXPECT_EQ(parsed(json + "}}").groups.size(), 3'002U);
 }

@@ -92,7 +92,11 @@ TEST(ChildPath, QuotesWhatWouldBeRead) {
       {"a", "b c", "a.\"b c\""},
       {"a", "x[0]", "a.\"x[0]\""},
       {"a", "say \"hi\"", "a.\"say \\\"hi\\\"\""},
-      {"a", "Gr\xC3\xBC" "n", "a.\"Gr\xC3\xBC" "n\""},
+      {"a",
+       "Gr\xC3\xBC"
+       "n",
+       "a.\"Gr\xC3\xBC"
+       "n\""},
       {"a", "\n", "a.\"\\n\""},
   };
   for (const Case& c : cases) EXPECT_EQ(child_path(c.parent, c.key), c.path);

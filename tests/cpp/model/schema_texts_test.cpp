@@ -33,7 +33,9 @@ TEST(CheckText, Names) {
   expect_faults(check_name, {{"fast", ""},
                              {"openai/gpt-4.1", ""},
                              {"a b", ""},
-                             {"Gr\xC3\xBC" "n", ""},
+                             {"Gr\xC3\xBC"
+                              "n",
+                              ""},
                              {longest, ""},
                              {"", "is empty"},
                              {"  ", "is empty"},
@@ -108,7 +110,9 @@ TEST(CheckText, Headers) {
   expect_faults(check_header_value, {{"plain", ""},
                                      {"", ""},
                                      {"tab\there", ""},
-                                     {"Gr\xC3\xBC" "n", ""},
+                                     {"Gr\xC3\xBC"
+                                      "n",
+                                      ""},
                                      {"a\r\nEvil: 1", "line break"},
                                      {"a\nb", "line break"},
                                      {"a\0b"sv, "control character"},

@@ -69,10 +69,8 @@ TEST(CostSum, IsAsGoodAsItsWorstPart) {
     double usd;
   };
   const Case cases[] = {
-      {exact, exact, CostKind::exact, 2},
-      {exact, estimated, CostKind::estimated, 3},
-      {estimated, exact, CostKind::estimated, 3},
-      {exact, unknown, CostKind::unknown, 1},
+      {exact, exact, CostKind::exact, 2},         {exact, estimated, CostKind::estimated, 3},
+      {estimated, exact, CostKind::estimated, 3}, {exact, unknown, CostKind::unknown, 1},
       {unknown, estimated, CostKind::unknown, 2},
   };
   for (const Case& c : cases) {

@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "llmroute/model/decision_words.h"
+
+namespace llmroute {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Microseconds are the finest that means anything here, and keep the text short and stable.
+Json ms_json(Duration duration) { return std::round(to_ms(duration) * 1e3) / 1e3; }
+
+Json ms_json(const std::optional<Duration>& duration) {
+  return duration ? ms_json(*duration) : Json(nullptr);
+}
+
+// A float shows its own digits, not those of the double it is widened to.
+Json float_json(float value) {
+  if (!std::isfinite(value)) return nullptr;
+  std::array<char, 32> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.6g", static_cast<double>(value));
+  return std::strtod(buffer.data(), nullptr);
+}
+
+Json double_json(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+// 2026-01-31T12:00:00.250Z
+std::string wall_json(WallTime time) {
+  using namespace std::chrono;
+  const auto since = floor<milliseconds>(time.time_since_epoch());
+  const auto day = floor<days>(since);
+  const year_month_day date{sys_days(day)};
+  const hh_mm_ss clock{since - day};
+  std::array<char, 40> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()),
+                static_cast<int>(clock.subseconds().count()));
+  return buffer.data();
+}
+
+Json usage_json(const Usage& usage) {
+  return {{"input_tokens", usage.input.count},
+          {"output_tokens", usage.output.count},
+          {"cached_input_tokens", usage.cached_input.count},
+          {"cache_write_tokens", usage.cache_write.count},
+          {"reasoning_tokens", usage.reasoning.count},
+          {"reported", usage.reported}};
+}
+
+Json cost_json(const Cost& cost) {
+  const bool known = cost.kind != CostKind::unknown;
+  return {{"usd", known ? Json(cost.usd.value()) : Json(nullptr)}, {"kind", slug(cost.kind)}};
+}
+
+Json failure_json(const std::optional<Failure>& failure) {
+  if (!failure) return nullptr;
+  return {{"kind", slug(failure->kind)},
+          {"message", failure->message},
+          {"status_code", failure->status != 0 ? Json(failure->status) : Json(nullptr)},
+          {"provider_code",
+           failure->provider_code.empty() ? Json(nullptr) : Json(failure->provider_code)},
+          {"retry_after_ms", ms_json(failure->retry_after)},
+          {"ambiguous", failure->ambiguous}};
+}
+
+Json facts_json(const Facts& facts) {
+  Json parameters = Json::array();
+  for (std::size_t i = 0; i < facts.parameters.size(); ++i) {
+    if (facts.parameters.test(i)) parameters.push_back(slugs<Parameter>()[i]);
+  }
+  Json needs = Json::array();
+  for (std::size_t i = 0; i < facts.needs.size(); ++i) {
+    if (facts.needs.test(i)) needs.push_back(slugs<Capability>()[i]);
+  }
+  return {{"parameters", std::move(parameters)},
+          {"needs", std::move(needs)},
+          {"prompt_tokens", facts.prompt_tokens.count},
+          {"max_output_tokens",
+           facts.max_output_tokens ? Json(facts.max_output_tokens->count) : Json(nullptr)},
+          {"messages", facts.messages},
+          {"images", facts.images}};
+}
+
+Json numbers_json(const CandidateRecord& record) {
+  const words::NumberNames names = words::number_names(record.reason);
+  Json out = Json::object();
+  if (record.reason == Reason::parameter_not_supported) {
+    const auto parameter = static_cast<Parameter>(static_cast<int>(record.a));
+    out[std::string(names.a)] = slug(parameter);
+    return out;
+  }
+  if (!names.a.empty()) out[std::string(names.a)] = float_json(record.a);
+  if (!names.b.empty()) out[std::string(names.b)] = float_json(record.b);
+  return out;
+}
+
+Json candidate_json(const Decision& decision, const CandidateRecord& record) {
+  const bool kept = record.rank >= 0;
+  const auto place = static_cast<std::size_t>(kept ? record.rank : 0);
+  const bool noted = kept && place < decision.order_reasons.size();
+  return {{"deployment", words::deployment_name(decision, record.deployment)},
+          {"group", words::group_name(decision, record.group)},
+          {"status", kept ? "kept" : "dropped"},
+          {"reason", slug(record.reason)},
+          {"detail", describe(record)},
+          {"numbers", numbers_json(record)},
+          {"score", float_json(record.score)},
+          {"probability", float_json(record.probability)},
+          {"rank", kept ? Json(record.rank) : Json(nullptr)},
+          {"last_usable", record.last_usable},
+          {"note", noted ? Json(decision.order_reasons[place]) : Json("")},
+          {"ttft_p50_ms", float_json(record.ttft_p50_ms)},
+          {"ttft_p95_ms", float_json(record.ttft_p95_ms)},
+          {"in_flight", record.in_flight},
+          {"measured", record.measured},
+          {"estimated_cost_usd", double_json(record.estimated_usd)}};
+}
+
+std::string_view attempt_status(const AttemptRecord& attempt) {
+  if (!attempt.finished) return "running";
+  if (attempt.outcome.cancelled) return "cancelled";
+  return attempt.outcome.failure ? "failed" : "ok";
+}
+
+Json attempt_json(const Decision& decision, const AttemptRecord& attempt) {
+  const Outcome& outcome = attempt.outcome;
+  return {{"number", attempt.number},
+          {"deployment", words::deployment_name(decision, attempt.deployment)},
+          {"key", attempt.key},
+          {"charged", attempt.charged},
+          {"started_ms", ms_json(attempt.started)},
+          {"waited_ms", ms_json(attempt.waited)},
+          {"status", attempt_status(attempt)},
+          {"error", failure_json(outcome.failure)},
+          {"content_started", outcome.content_started},
+          {"connect_ms", ms_json(outcome.connect)},
+          {"ttft_ms", ms_json(outcome.ttft)},
+          {"total_ms", ms_json(outcome.total)},
+          {"usage", usage_json(outcome.usage)},
+          {"cost", cost_json(attempt.cost)},
+          {"finish_reason",
+           outcome.finish_reason.empty() ? Json(nullptr) : Json(outcome.finish_reason)},
+          {"dropped_parameters", attempt.dropped_parameters}};
+}
+
+Json plan_json(const Decision& decision) {
+  std::vector<const CandidateRecord*> kept;
+  for (const CandidateRecord& record : decision.candidates) {
+    if (record.rank >= 0) kept.push_back(&record);
+  }
+  std::stable_sort(kept.begin(), kept.end(),
+                   [](const auto* a, const auto* b) { return a->rank < b->rank; });
+  Json out = Json::array();
+  for (const CandidateRecord* record : kept) {
+    out.push_back(words::deployment_name(decision, record->deployment));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Decision& decision) {
+  Json out = {{"request_id", decision.request_id},
+              {"model", decision.model_asked},
+              {"group", decision.group},
+              {"policy",
+               {{"name", decision.policy},
+                {"version", decision.policy_version},
+                {"failure", decision.policy_failure}}},
+              {"seed", decision.seed},
+              {"snapshot_version", decision.inventory ? decision.inventory->version : 0},
+              {"submitted_at", wall_json(decision.submitted)},
+              {"facts", facts_json(decision.facts)},
+              {"status", slug(decision.status)}};
+  out["chosen"] =
+      decision.chosen ? Json(words::deployment_name(decision, *decision.chosen)) : Json(nullptr);
+  out["plan"] = plan_json(decision);
+  out["restarts"] = decision.restarts;
+  out["planned_ms"] = ms_json(decision.planned);
+  out["total_ms"] = ms_json(decision.total);
+  out["usage"] = usage_json(decision.usage);
+  out["cost"] = cost_json(decision.cost);
+  out["failure"] = failure_json(decision.failure);
+  out["candidates"] = Json::array();
+  for (const CandidateRecord& record : decision.candidates) {
+    out["candidates"].push_back(candidate_json(decision, record));
+  }
+  out["attempts"] = Json::array();
+  for (const AttemptRecord& attempt : decision.attempts) {
+    out["attempts"].push_back(attempt_json(decision, attempt));
+  }
+  // A provider's words may be cut or broken in mid-character; the rest must still be readable.
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace llmroute

@@ -1,0 +1,123 @@
+#include "llmroute/model/decision_words.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace llmroute {
+
+namespace words {
+
+namespace {
+
+std::string with_unit(double value, int digits, std::string_view unit) {
+  std::array<char, 48> buffer{};
+  const int length = std::snprintf(buffer.data(), buffer.size(), "%.*f ", digits, value);
+  return std::string(buffer.data(), static_cast<std::size_t>(std::max(length, 0))) +
+         std::string(unit);
+}
+
+}  // namespace
+
+std::string duration(double ms) {
+  if (!std::isfinite(ms)) return "an unknown time";
+  if (ms < 999.5) return with_unit(ms, 0, "ms");
+  if (ms < 99'950) return with_unit(ms / 1e3, 1, "s");
+  if (ms < 5'970'000) return with_unit(ms / 6e4, 0, "min");
+  return with_unit(ms / 3.6e6, 1, "h");
+}
+
+std::string count(double value) {
+  std::string digits = std::to_string(std::llround(std::isfinite(value) ? value : 0));
+  const std::size_t first = digits.front() == '-' ? 1 : 0;
+  for (std::size_t at = digits.size(); at > first + 3;) digits.insert(at -= 3, 1, ',');
+  return digits;
+}
+
+std::string ordinal(int value) {
+  const int last = value % 10;
+  const bool teen = value % 100 / 10 == 1;
+  const char* ending = teen ? "th" : last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th";
+  return std::to_string(value) + ending;
+}
+
+NumberNames number_names(Reason reason) {
+  switch (reason) {
+    case Reason::parameter_not_supported: return {"parameter", ""};
+    case Reason::context_too_short: return {"needed_tokens", "context_tokens"};
+    case Reason::output_too_short: return {"asked_tokens", "max_output_tokens"};
+    case Reason::breaker_open: return {"failures", "next_probe_ms"};
+    case Reason::breaker_probing: return {"probes_in_flight", "probes_allowed"};
+    case Reason::cooling_down: return {"left_ms", ""};
+    case Reason::rate_limit_exhausted: return {"reset_ms", ""};
+    case Reason::no_usable_key: return {"keys_dead", "keys"};
+    case Reason::throttled: return {"next_attempt_ms", ""};
+    case Reason::kept:
+    case Reason::excluded:
+    case Reason::tools_not_supported:
+    case Reason::vision_not_supported:
+    case Reason::json_schema_not_supported:
+    case Reason::audio_not_supported:
+    case Reason::files_not_supported:
+    case Reason::not_in_order: break;
+  }
+  return {};
+}
+
+std::string failure(const Failure& failure) {
+  std::string out(slug(failure.kind));
+  if (failure.status != 0) out += " (" + std::to_string(failure.status) + ")";
+  return out;
+}
+
+std::string_view deployment_name(const Decision& decision, DeploymentIndex index) {
+  if (!decision.inventory || index >= decision.inventory->deployments.size()) return "unknown";
+  return decision.inventory->deployments[index].name;
+}
+
+std::string_view group_name(const Decision& decision, GroupIndex index) {
+  if (!decision.inventory || index >= decision.inventory->groups.size()) return "unknown";
+  return decision.inventory->groups[index].name;
+}
+
+}  // namespace words
+
+namespace {
+
+std::string_view parameter_name(float index) {
+  const auto at = static_cast<std::size_t>(std::max(index, 0.0F));
+  return at < slugs<Parameter>().size() ? slugs<Parameter>()[at] : std::string_view("other");
+}
+
+std::string numbers_in_words(const CandidateRecord& c) {
+  const double a = static_cast<double>(c.a);
+  const double b = static_cast<double>(c.b);
+  switch (c.reason) {
+    case Reason::parameter_not_supported: return std::string(parameter_name(c.a));
+    case Reason::context_too_short:
+      return "needs about " + words::count(a) + " tokens, has " + words::count(b);
+    case Reason::output_too_short:
+      return "asked for " + words::count(a) + " output tokens, gives " + words::count(b);
+    case Reason::breaker_open:
+      return words::count(a) + (a == 1 ? " failure" : " failures") + ", next probe in " +
+             words::duration(b);
+    case Reason::breaker_probing:
+      return words::count(a) + " of " + words::count(b) + " probes under way";
+    case Reason::cooling_down: return words::duration(a) + " left";
+    case Reason::rate_limit_exhausted: return "resets in " + words::duration(a);
+    case Reason::no_usable_key: return words::count(a) + " of " + words::count(b) + " keys dead";
+    case Reason::throttled: return "next attempt in " + words::duration(a);
+    default: return {};
+  }
+}
+
+}  // namespace
+
+std::string describe(const CandidateRecord& candidate) {
+  std::string out(slug(candidate.reason));
+  const std::string numbers = numbers_in_words(candidate);
+  return numbers.empty() ? out : out + ": " + numbers;
+}
+
+}  // namespace llmroute

@@ -1,0 +1,31 @@
+// The words and names of a decision's parts; internal to this layer.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "llmroute/model/decision.h"
+
+namespace llmroute::words {
+
+// "212 ms", "4.1 s", "3 min", "2.5 h": as a person would say it.
+std::string duration(double ms);
+// 20800 -> "20,800".
+std::string count(double value);
+// 1 -> "1st".
+std::string ordinal(int value);
+
+// Names of a reason's two numbers in JSON; empty where it has none.
+struct NumberNames {
+  std::string_view a, b;
+};
+NumberNames number_names(Reason reason);
+
+// "overloaded (529)".
+std::string failure(const Failure& failure);
+
+// Names by index; "unknown" where the inventory is missing or shorter.
+std::string_view deployment_name(const Decision& decision, DeploymentIndex index);
+std::string_view group_name(const Decision& decision, GroupIndex index);
+
+}  // namespace llmroute::words

@@ -1,0 +1,132 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "llmroute/model/decision.h"
+#include "support/sample_decision.h"
+
+namespace llmroute {
+namespace {
+
+using Json = nlohmann::json;
+
+Json form(const Decision& decision) { return Json::parse(to_json(decision)); }
+
+TEST(DecisionJson, TheHead) {
+  const Json json = form(testing::sample_decision());
+  EXPECT_EQ(json["request_id"], "7f3a");
+  EXPECT_EQ(json["model"], "fast");
+  EXPECT_EQ(json["group"], "fast");
+  EXPECT_EQ(json["policy"], Json({{"name", "least_latency"}, {"version", 1}, {"failure", ""}}));
+  EXPECT_EQ(json["seed"], 18446744073709551615ULL);
+  EXPECT_EQ(json["snapshot_version"], 12);
+  EXPECT_EQ(json["submitted_at"], "2026-01-31T12:00:00.250Z");
+  EXPECT_EQ(json["status"], "ok");
+  EXPECT_EQ(json["chosen"], "local-llama");
+  EXPECT_EQ(json["plan"], Json({"haiku-eu", "local-llama"}));
+  EXPECT_EQ(json["planned_ms"], 0.002);
+  EXPECT_EQ(json["total_ms"], 3600);
+  EXPECT_EQ(json["cost"], Json({{"usd", 0.00021}, {"kind", "exact"}}));
+  EXPECT_TRUE(json["failure"].is_null());
+  EXPECT_EQ(json["facts"]["parameters"], Json({"temperature"}));
+  EXPECT_EQ(json["facts"]["needs"], Json({"tools"}));
+  EXPECT_EQ(json["facts"]["prompt_tokens"], 20'800);
+  EXPECT_TRUE(json["facts"]["max_output_tokens"].is_null());
+}
+
+TEST(DecisionJson, Candidates) {
+  const Json candidates = form(testing::sample_decision())["candidates"];
+  ASSERT_EQ(candidates.size(), 5U);
+  const Json& kept = candidates[1];
+  EXPECT_EQ(kept["deployment"], "local-llama");
+  EXPECT_EQ(kept["group"], "default");
+  EXPECT_EQ(kept["status"], "kept");
+  EXPECT_EQ(kept["score"], 1.73);  // not 1.7300000190734863
+  EXPECT_EQ(kept["rank"], 1);
+  EXPECT_EQ(kept["note"], "cheap");
+  EXPECT_EQ(kept["ttft_p95_ms"], 800.5);
+  EXPECT_EQ(kept["estimated_cost_usd"], 0.00025);
+  const Json& dropped = candidates[4];
+  EXPECT_EQ(dropped["status"], "dropped");
+  EXPECT_EQ(dropped["reason"], "breaker_open");
+  EXPECT_EQ(dropped["numbers"], Json({{"failures", 6}, {"next_probe_ms", 4'100}}));
+  EXPECT_EQ(dropped["detail"], "breaker_open: 6 failures, next probe in 4.1 s");
+  EXPECT_TRUE(dropped["rank"].is_null());
+  EXPECT_TRUE(dropped["score"].is_null());
+  EXPECT_TRUE(dropped["estimated_cost_usd"].is_null());
+  EXPECT_EQ(dropped["note"], "");
+}
+
+TEST(DecisionJson, Attempts) {
+  const Json attempts = form(testing::sample_decision())["attempts"];
+  ASSERT_EQ(attempts.size(), 2U);
+  EXPECT_EQ(attempts[0]["status"], "failed");
+  EXPECT_EQ(attempts[0]["error"], Json({{"kind", "overloaded"},
+                                        {"message", "Overloaded"},
+                                        {"status_code", 529},
+                                        {"provider_code", "overloaded_error"},
+                                        {"retry_after_ms", 1500},
+                                        {"ambiguous", false}}));
+  EXPECT_EQ(attempts[0]["cost"], Json({{"usd", nullptr}, {"kind", "unknown"}}));
+  EXPECT_EQ(attempts[1]["status"], "ok");
+  EXPECT_EQ(attempts[1]["waited_ms"], 1.235);
+  EXPECT_EQ(attempts[1]["ttft_ms"], 910);
+  EXPECT_TRUE(attempts[1]["connect_ms"].is_null());
+  EXPECT_TRUE(attempts[1]["error"].is_null());
+  EXPECT_EQ(attempts[1]["usage"]["output_tokens"], 240);
+  EXPECT_EQ(attempts[1]["finish_reason"], "stop");
+  EXPECT_EQ(attempts[1]["dropped_parameters"], Json({"seed"}));
+}
+
+TEST(DecisionJson, AttemptStatuses) {
+  Decision decision = testing::sample_decision();
+  decision.attempts[0].finished = false;
+  decision.attempts[1].outcome.cancelled = true;
+  const Json attempts = form(decision)["attempts"];
+  EXPECT_EQ(attempts[0]["status"], "running");
+  EXPECT_EQ(attempts[1]["status"], "cancelled");
+}
+
+TEST(DecisionJson, UnknownIsNullNeverZero) {
+  Decision decision = testing::sample_decision();
+  decision.cost = Cost{};
+  decision.candidates[0].score = std::numeric_limits<float>::infinity();
+  const Json json = form(decision);
+  EXPECT_TRUE(json["cost"]["usd"].is_null());
+  EXPECT_EQ(json["cost"]["kind"], "unknown");
+  EXPECT_TRUE(json["candidates"][0]["score"].is_null());
+}
+
+TEST(DecisionJson, ParameterIsASlug) {
+  Decision decision = testing::sample_decision();
+  decision.candidates = {testing::candidate(0, Reason::parameter_not_supported,
+                                            static_cast<float>(Parameter::seed), 0)};
+  const Json json = form(decision)["candidates"][0];
+  EXPECT_EQ(json["numbers"], Json({{"parameter", "seed"}}));
+  EXPECT_EQ(json["detail"], "parameter_not_supported: seed");
+}
+
+TEST(DecisionJson, BrokenTextOfAProviderIsReplaced) {
+  Decision decision = testing::sample_decision();
+  decision.attempts[0].outcome.failure->message = "bad \xFF byte";
+  EXPECT_EQ(form(decision)["attempts"][0]["error"]["message"], "bad \xEF\xBF\xBD byte");
+}
+
+TEST(DecisionJson, AnEmptyDecisionIsReadable) {
+  const Json json = form(Decision{});
+  EXPECT_EQ(json["status"], "pending");
+  EXPECT_EQ(json["submitted_at"], "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(json["snapshot_version"], 0);
+  EXPECT_TRUE(json["candidates"].empty());
+  Decision lost = testing::sample_decision();
+  lost.inventory = nullptr;
+  EXPECT_EQ(form(lost)["chosen"], "unknown");
+}
+
+TEST(DecisionJson, IsStable) {
+  EXPECT_EQ(to_json(testing::sample_decision()), to_json(testing::sample_decision()));
+}
+
+}  // namespace
+}  // namespace llmroute

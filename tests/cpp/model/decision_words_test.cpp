@@ -1,0 +1,80 @@
+#include "llmroute/model/decision_words.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/sample_decision.h"
+
+namespace llmroute {
+namespace {
+
+TEST(Words, Durations) {
+  struct Case {
+    double ms;
+    const char* words;
+  };
+  const Case cases[] = {{0, "0 ms"},      {212.4, "212 ms"},       {999.9, "1.0 s"},
+                        {4'100, "4.1 s"}, {99'900, "99.9 s"},      {120'000, "2 min"},
+                        {9e6, "2.5 h"},   {NAN, "an unknown time"}};
+  for (const Case& c : cases) EXPECT_EQ(words::duration(c.ms), c.words);
+}
+
+TEST(Words, CountsAndOrdinals) {
+  EXPECT_EQ(words::count(0), "0");
+  EXPECT_EQ(words::count(999), "999");
+  EXPECT_EQ(words::count(20'800), "20,800");
+  EXPECT_EQ(words::count(-1'234'567), "-1,234,567");
+  EXPECT_EQ(words::count(NAN), "0");
+  struct Case {
+    int value;
+    const char* words;
+  };
+  const Case cases[] = {{1, "1st"},   {2, "2nd"},   {3, "3rd"},   {4, "4th"},     {11, "11th"},
+                        {12, "12th"}, {13, "13th"}, {21, "21st"}, {112, "112th"}, {103, "103rd"}};
+  for (const Case& c : cases) EXPECT_EQ(words::ordinal(c.value), c.words);
+}
+
+TEST(Describe, EveryReasonHasItsWords) {
+  struct Case {
+    Reason reason;
+    float a, b;
+    const char* words;
+  };
+  const Case cases[] = {
+      {Reason::kept, 0, 0, "kept"},
+      {Reason::excluded, 0, 0, "excluded"},
+      {Reason::tools_not_supported, 0, 0, "tools_not_supported"},
+      {Reason::vision_not_supported, 0, 0, "vision_not_supported"},
+      {Reason::json_schema_not_supported, 0, 0, "json_schema_not_supported"},
+      {Reason::audio_not_supported, 0, 0, "audio_not_supported"},
+      {Reason::files_not_supported, 0, 0, "files_not_supported"},
+      {Reason::parameter_not_supported, 1e9F, 0, "parameter_not_supported: other"},
+      {Reason::context_too_short, 20'800, 16'385,
+       "context_too_short: needs about 20,800 tokens, has 16,385"},
+      {Reason::output_too_short, 9'000, 4'096,
+       "output_too_short: asked for 9,000 output tokens, gives 4,096"},
+      {Reason::breaker_open, 1, 300, "breaker_open: 1 failure, next probe in 300 ms"},
+      {Reason::breaker_probing, 1, 2, "breaker_probing: 1 of 2 probes under way"},
+      {Reason::cooling_down, 1'500, 0, "cooling_down: 1.5 s left"},
+      {Reason::rate_limit_exhausted, 60'000, 0, "rate_limit_exhausted: resets in 60.0 s"},
+      {Reason::no_usable_key, 2, 2, "no_usable_key: 2 of 2 keys dead"},
+      {Reason::throttled, 80, 0, "throttled: next attempt in 80 ms"},
+      {Reason::not_in_order, 0, 0, "not_in_order"},
+  };
+  EXPECT_EQ(std::size(cases), slugs<Reason>().size());
+  for (const Case& c : cases) {
+    EXPECT_EQ(describe(testing::candidate(0, c.reason, c.a, c.b)), c.words);
+  }
+}
+
+TEST(NumberNames, ExistWhereDescribeSaysMore) {
+  for (std::size_t i = 0; i < slugs<Reason>().size(); ++i) {
+    const auto reason = static_cast<Reason>(i);
+    const bool worded = describe(testing::candidate(0, reason, 1, 1)).size() > slug(reason).size();
+    EXPECT_EQ(worded, !words::number_names(reason).a.empty()) << slug(reason);
+  }
+}
+
+}  // namespace
+}  // namespace llmroute
