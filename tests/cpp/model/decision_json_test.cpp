@@ -1,7 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "llmroute/model/decision.h"
 #include "support/sample_decision.h"
@@ -122,6 +127,29 @@ TEST(DecisionJson, AnEmptyDecisionIsReadable) {
   Decision lost = testing::sample_decision();
   lost.inventory = nullptr;
   EXPECT_EQ(form(lost)["chosen"], "unknown");
+}
+
+// The same file is checked against docs/decision.schema.json from the Python side.
+TEST(DecisionJson, IsTheGoldenOne) {
+  std::ifstream file(std::string(LLMROUTE_GOLDEN_DIR) + "/decision/whole.json");
+  std::ostringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(Json::parse(to_json(testing::sample_decision())).dump(2) + "\n", golden.str());
+}
+
+TEST(DecisionJson, TheSchemaKnowsEveryWord) {
+  std::ifstream file(LLMROUTE_SOURCE_DIR "/docs/decision.schema.json");
+  const Json schema = Json::parse(file);
+  const auto expect_words = [](const Json& words, const auto& slugs) {
+    EXPECT_EQ(words["enum"], Json(std::vector<std::string_view>(slugs.begin(), slugs.end())));
+  };
+  expect_words(schema["$defs"]["candidate"]["properties"]["reason"], slugs<Reason>());
+  expect_words(schema["$defs"]["failure"]["properties"]["kind"], slugs<ErrorKind>());
+  expect_words(schema["$defs"]["cost"]["properties"]["kind"], slugs<CostKind>());
+  expect_words(schema["properties"]["status"], slugs<DecisionStatus>());
+  const Json& facts = schema["properties"]["facts"]["properties"];
+  expect_words(facts["parameters"]["items"], slugs<Parameter>());
+  expect_words(facts["needs"]["items"], slugs<Capability>());
 }
 
 TEST(DecisionJson, IsStable) {
