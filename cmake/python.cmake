@@ -4,12 +4,14 @@ find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module)
 find_package(pybind11 3.1 CONFIG REQUIRED)
 
 set(stamp ${PROJECT_BINARY_DIR}/generated/llmroute/build_id.h)
+# All sources count, the unused too: the id is a function of the tree and of nothing else.
 file(GLOB_RECURSE stamped CONFIGURE_DEPENDS cpp/*.cpp cpp/*.h)
 add_custom_command(
   OUTPUT ${stamp}
   COMMAND ${Python_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/llmroute/_build.py
           ${PROJECT_SOURCE_DIR} ${stamp}
-  DEPENDS ${stamped} CMakeLists.txt python/llmroute/_build.py
+  DEPENDS ${stamped} CMakeLists.txt cmake/layers.cmake cmake/python.cmake .ci/layers.json
+          python/llmroute/_build.py
   COMMENT "Stamp the build id"
   VERBATIM)
 
