@@ -147,7 +147,7 @@ class AnthropicEncoder {
 
   static void add_system(JsonView content, std::string& system) {
     const auto add = [&system](JsonView text) {
-      if (text.raw().size() <= 2) return;
+      if (!text.is_string() || text.raw().size() <= 2) return;
       if (!system.empty()) system += "\n\n";
       text.append_string(system);
     };

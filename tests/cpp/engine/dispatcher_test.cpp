@@ -144,6 +144,7 @@ TEST(Dispatcher, HoldsItsInvariantsUnderAnyOrderOfEvents) {
     std::map<RequestId, AttemptId> attempt;
     std::map<RequestId, Instant> timers;
     Instant now{seconds(50)};
+    RequestId submitted = 0;
     const auto apply = [&](Actions& actions) {
       oracle.check(actions, now);
       for (const Action& action : actions) {
@@ -161,7 +162,7 @@ TEST(Dispatcher, HoldsItsInvariantsUnderAnyOrderOfEvents) {
         apply(actions);
         actions.clear();
       }
-      const RequestId any = 1 + chance.below(1 + static_cast<std::uint64_t>(step) / 4);
+      const RequestId any = 1 + chance.below(submitted + 1);
       const AttemptId which = chance.below(8) == 0 ? 7 : attempt[any];
       switch (chance.below(6)) {
         case 0: {
@@ -177,7 +178,7 @@ TEST(Dispatcher, HoldsItsInvariantsUnderAnyOrderOfEvents) {
           w.attempts_allowed = *request->options.attempts;
           w.restart = request->options.on_interrupt == OnInterrupt::restart;
           if (request->options.deadline) w.deadline = now + *request->options.deadline;
-          oracle.all[oracle.all.size() + 1] = w;
+          oracle.all[++submitted] = w;
           dispatcher.submit(request, now, WallTime{}, actions);
           break;
         }
