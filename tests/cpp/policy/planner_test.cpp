@@ -1,0 +1,199 @@
+#include "llmroute/policy/planner.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace llmroute::policy {
+namespace {
+
+Deployment deployment(const std::string& name) {
+  Deployment d;
+  d.name = name;
+  return d;
+}
+
+struct World {
+  World() {
+    for (const char* name : {"a", "b", "c", "d"}) add(name);
+    group("main", {0, 1});
+    group("spare", {1, 2});
+    group("long", {3});
+    inventory.groups[0].fallbacks = {1};
+  }
+  void add(const std::string& name) {
+    inventory.deployment_index[name] = static_cast<DeploymentIndex>(inventory.deployments.size());
+    inventory.deployments.push_back(deployment(name));
+  }
+  void group(const std::string& name, std::vector<DeploymentIndex> members) {
+    Group g;
+    g.name = name;
+    g.policy.name = "ordered";
+    for (DeploymentIndex d : members) g.members.push_back({d, 1.0});
+    inventory.groups.push_back(g);
+  }
+  std::string plan() {
+    EXPECT_TRUE(planner.configure(std::make_shared<const Inventory>(inventory)));
+    if (board.size() == 0) board.configure(inventory);
+    records.clear();
+    steps.clear();
+    planner.plan(0, request, board, now, random, records, steps);
+    return text();
+  }
+  std::string text() {
+    std::string out;
+    for (const PlanStep& step : steps) {
+      out += inventory.deployments[step.deployment].name + "@" + inventory.groups[step.group].name +
+             " ";
+    }
+    return out;
+  }
+  Reason reason(const std::string& name) {
+    for (const CandidateRecord& r : records) {
+      if (inventory.deployments[r.deployment].name == name) return r.reason;
+    }
+    return Reason::kept;
+  }
+  void fail(DeploymentIndex d, int times) {
+    if (board.size() == 0) board.configure(inventory);
+    for (int i = 0; i < times; ++i) {
+      health::Work work;
+      Outcome outcome;
+      outcome.failure = make_failure(ErrorKind::connect, "");
+      board.on_start(d, now, work);
+      board.on_outcome(d, 0, now, outcome, work);
+    }
+  }
+
+  Inventory inventory;
+  health::Board board;
+  Planner planner;
+  Random random{1};
+  Instant now{seconds(10)};
+  ChatRequest request;
+  std::vector<CandidateRecord> records;
+  std::vector<PlanStep> steps;
+};
+
+TEST(Planner, TakesEachDeploymentOnceWhereItFirstOccurs) {
+  World s;
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ");
+  EXPECT_EQ(s.records[2].rank, 2);
+}
+
+TEST(Planner, DropsWithTheReasonAndItsNumbers) {
+  World s;
+  s.inventory.deployments[0].context_tokens = Tokens{100};
+  s.inventory.deployments[1].lacks.set(static_cast<std::size_t>(Capability::vision));
+  s.request.facts.prompt_tokens = Tokens{90};
+  s.request.facts.max_output_tokens = Tokens{20};
+  s.request.facts.needs.set(static_cast<std::size_t>(Capability::vision));
+  EXPECT_EQ(s.plan(), "c@spare ");
+  EXPECT_EQ(s.reason("a"), Reason::context_too_short);
+  EXPECT_EQ(s.records[0].a, 110);
+  EXPECT_EQ(s.records[0].b, 100);
+  EXPECT_EQ(s.records[0].rank, -1);
+  EXPECT_EQ(s.reason("b"), Reason::vision_not_supported);
+}
+
+TEST(Planner, DropsForParametersUnlessTheyMayBeDropped) {
+  World s;
+  s.inventory.deployments[0].unsupported.set(static_cast<std::size_t>(Parameter::seed));
+  s.inventory.deployments[1].max_output_tokens = Tokens{10};
+  s.request.facts.parameters.set(static_cast<std::size_t>(Parameter::seed));
+  s.request.facts.max_output_tokens = Tokens{11};
+  EXPECT_EQ(s.plan(), "c@spare ");
+  EXPECT_EQ(s.reason("a"), Reason::parameter_not_supported);
+  EXPECT_EQ(s.records[0].a, static_cast<float>(Parameter::seed));
+  EXPECT_EQ(s.reason("b"), Reason::output_too_short);
+  s.request.options.drop_unsupported = true;
+  EXPECT_EQ(s.plan(), "a@main c@spare ");
+}
+
+TEST(Planner, LeavesOutWhomTheCallerExcludes) {
+  World s;
+  s.request.options.exclude = {"a", "c"};
+  EXPECT_EQ(s.plan(), "b@main ");
+  EXPECT_EQ(s.reason("a"), Reason::excluded);
+}
+
+TEST(Planner, TheLastUsableIsKeptButNotWhileOthersWork) {
+  World s;
+  s.fail(0, 5);
+  EXPECT_EQ(s.plan(), "b@main c@spare ");
+  s.now += milliseconds(5);
+  s.fail(1, 5);
+  s.fail(2, 5);
+  s.now += milliseconds(200);
+  EXPECT_EQ(s.plan(), "a@main ") << "its breaker opened first";
+  EXPECT_TRUE(s.records[0].last_usable);
+  s.fail(0, 1);
+  EXPECT_EQ(s.plan(), "");
+  EXPECT_EQ(s.reason("a"), Reason::throttled);
+}
+
+TEST(Planner, FollowsAPythonOrderOfTheFirstGroup) {
+  World s;
+  s.request.options.order = std::vector<std::string>{"b", "x", "c"};
+  EXPECT_EQ(s.plan(), "b@main c@spare ");
+  EXPECT_EQ(s.reason("a"), Reason::not_in_order);
+  s.request.options.order = std::vector<std::string>{"x"};
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ") << "none is there any more: the built-in decides";
+}
+
+TEST(Planner, APolicyForOneCallReplacesTheGroups) {
+  World s;
+  s.inventory.deployments[1].price = {1.0, 1.0, {}, {}};
+  s.request.options.policy = "least_cost";
+  EXPECT_EQ(s.plan(), "b@main a@main c@spare ");
+  s.request.options.policy = "no_such";
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ");
+}
+
+TEST(Planner, ExtendsWithAnotherGroup) {
+  World s;
+  s.plan();
+  s.planner.extend(2, s.request, s.board, s.now, s.random, s.records, s.steps);
+  EXPECT_EQ(s.text(), "a@main b@main c@spare d@long ");
+  s.planner.extend(1, s.request, s.board, s.now, s.random, s.records, s.steps);
+  EXPECT_EQ(s.steps.size(), 4U) << "they are in the plan already";
+}
+
+TEST(Planner, RefusesAnUnknownPolicyAndKeepsWhatItHad) {
+  World s;
+  s.plan();
+  Inventory broken = s.inventory;
+  broken.groups[1].policy.name = "fastest";
+  const auto result = s.planner.configure(std::make_shared<const Inventory>(broken));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().path, "groups.spare.policy");
+  s.records.clear();
+  s.steps.clear();
+  s.planner.plan(0, s.request, s.board, s.now, s.random, s.records, s.steps);
+  EXPECT_EQ(s.steps.size(), 3U);
+}
+
+TEST(Planner, APythonPolicysGroupHasItsStandIn) {
+  World s;
+  s.inventory.groups[0].policy = {"mine", {}, true, "least_cost"};
+  s.inventory.deployments[1].price = {1.0, 1.0, {}, {}};
+  EXPECT_EQ(s.plan(), "b@main a@main c@spare ");
+}
+
+TEST(OrderByScore, PutsTheBestInFrontAndUnknownLast) {
+  std::vector<Ranked> many(40);
+  Random random(3);
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    many[i].deployment = static_cast<DeploymentIndex>(i);
+    many[i].score = i % 5 == 0 ? std::nan("") : random.unit();
+  }
+  order_by_score(many);
+  for (std::size_t i = 1; i < kExactlyRanked; ++i) EXPECT_LE(many[i - 1].score, many[i].score);
+  std::vector<Ranked> few(2);
+  few[0].score = std::nan("");
+  order_by_score(few);
+  EXPECT_EQ(few[0].score, 0.0);
+}
+
+}  // namespace
+}  // namespace llmroute::policy
