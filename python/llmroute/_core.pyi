@@ -172,14 +172,6 @@ class Result:
     def why_not(self, deployment: str) -> str: ...
 
 @final
-class Explanation:
-    """A decision that only plans."""
-
-    @property
-    def decision_json(self) -> str: ...
-    def why_not(self, deployment: str) -> str: ...
-
-@final
 class Feed:
     """The receiving end of one stream. Dropping it cancels the request."""
 
@@ -248,12 +240,17 @@ class Core:
     def submit(self, request: Request, port: Port, future: Any) -> int:
         """Send; `port` gives `future` a `Result`. Returns the ticket to cancel it by."""
 
-    def cancel(self, ticket: int) -> None: ...
+    def cancel(self, ticket: int, port: Port) -> None: ...
     def open(self, request: Request, port: Port | None) -> Feed:
         """Begin a stream, delivered by `port`, or to `Feed.wait` where that is None."""
 
-    def explain(self, request: Request) -> Explanation: ...
+    def explain(self, request: Request) -> Result:
+        """Plan without calling anyone: a `Result` that holds nothing but its decision."""
+
     def candidates(self, request: Request) -> list[Candidate]: ...
+    def python_policy(self, request: Request) -> str | None:
+        """Label of the Python policy of the request's group, where it has one."""
+
     def health_json(self) -> str: ...
     def secret_labels(self) -> list[tuple[str, int, str]]:
         """Deployment, index in its pool and label of every key that comes from a callable."""

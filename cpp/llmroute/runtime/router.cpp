@@ -192,6 +192,7 @@ Ticket Router::submit(std::shared_ptr<const ChatRequest> request,
 }
 
 void Router::cancel(Ticket ticket) {
+  if (!impl_) return;  // abandoned
   Command command;
   command.kind = Command::Kind::cancel;
   command.submission.ticket = ticket;
@@ -199,6 +200,7 @@ void Router::cancel(Ticket ticket) {
 }
 
 void Router::resume(Ticket ticket, std::size_t bytes) {
+  if (!impl_) return;
   Command command;
   command.kind = Command::Kind::resume;
   command.bytes = bytes;

@@ -1,0 +1,263 @@
+#include "request.h"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <vector>
+
+#include "json_body.h"
+#include "llmroute/analysis/facts.h"
+#include "llmroute/base/text.h"
+#include "llmroute/policy/policy.h"
+#include "llmroute/runtime/router.h"
+#include "llmroute/wire/json.h"
+
+namespace llmroute::bindings {
+
+namespace {
+
+// Reading a longer body takes long enough to let other threads run.
+constexpr std::size_t kLongBody = 256 * 1024;
+
+[[noreturn]] void invalid(std::string message, std::string path = {}, std::string nearest = {}) {
+  throw Raised(make_error(ErrorKind::invalid_argument, std::move(message), std::move(path),
+                          std::move(nearest)));
+}
+
+void append_or_raise(std::string& out, py::handle value, const char* root) {
+  auto done = append_json(out, value.ptr(), root);
+  if (done) return;
+  throw_if_python_error();
+  throw Raised(std::move(done).error());
+}
+
+// --- body -----------------------------------------------------------------------------------------
+
+std::string_view view_of_bytes(py::handle bytes) {
+  if (PyByteArray_Check(bytes.ptr())) {
+    return {PyByteArray_AS_STRING(bytes.ptr()),
+            static_cast<std::size_t>(PyByteArray_GET_SIZE(bytes.ptr()))};
+  }
+  return {PyBytes_AS_STRING(bytes.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.ptr()))};
+}
+
+void append_params(std::string& body, py::handle params) {
+  if (params.is_none()) return;
+  for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(params)) {
+    // None means "not given", as it does for every optional argument in Python.
+    if (value.is_none()) continue;
+    const auto name = py::cast<std::string>(key);
+    if (name == "stream") {
+      invalid("chat() gives whole replies; call stream() for a stream", "stream");
+    }
+    body.push_back(',');
+    append_or_raise(body, key, "");
+    body.push_back(':');
+    append_or_raise(body, value, name.c_str());
+  }
+}
+
+std::string body_from_bytes(const CallArguments& call) {
+  const std::string_view text = view_of_bytes(call.messages);
+  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  if (start != std::string_view::npos && text[start] == '[') {
+    std::string body = "{\"messages\":";
+    body.reserve(text.size() + 256);
+    body += text;
+    append_params(body, call.params);
+    body.push_back('}');
+    return body;
+  }
+  if (!call.params.is_none() && py::len(call.params) > 0) {
+    invalid("bytes are sent as the whole body, so parameters belong inside them", "messages");
+  }
+  return std::string(text);
+}
+
+std::string body_of(const CallArguments& call) {
+  if (PyBytes_Check(call.messages.ptr()) || PyByteArray_Check(call.messages.ptr())) {
+    return body_from_bytes(call);
+  }
+  std::string body;
+  body.reserve(1024);
+  body += "{\"messages\":";
+  if (PyUnicode_Check(call.messages.ptr())) {
+    body += "[{\"role\":\"user\",\"content\":";
+    append_or_raise(body, call.messages, "messages");
+    body += "}]";
+  } else {
+    append_or_raise(body, call.messages, "messages");
+  }
+  append_params(body, call.params);
+  body.push_back('}');
+  return body;
+}
+
+// --- options --------------------------------------------------------------------------------------
+
+Duration read_ms(py::handle value, const char* name) {
+  double ms = 0;
+  try {
+    ms = py::cast<double>(value);
+  } catch (const py::cast_error&) {
+    invalid("must be a number of milliseconds", name);
+  }
+  if (!std::isfinite(ms) || ms <= 0) invalid("must be above 0 milliseconds", name);
+  return from_ms(ms);
+}
+
+std::string read_word(py::handle value, const char* name) {
+  if (!PyUnicode_Check(value.ptr())) invalid("must be a string", name);
+  return py::cast<std::string>(value);
+}
+
+void read_attempts(RequestOptions& out, py::handle value) {
+  long attempts = 0;
+  try {
+    attempts = py::cast<long>(value);
+  } catch (const py::cast_error&) {
+    invalid("must be a whole number", "attempts");
+  }
+  if (attempts < 1 || attempts > 100) invalid("must be between 1 and 100", "attempts");
+  out.attempts = static_cast<int>(attempts);
+}
+
+void read_interrupt(RequestOptions& out, py::handle value) {
+  const std::string word = read_word(value, "on_interrupt");
+  const auto found = from_slug<OnInterrupt>(word);
+  if (!found) {
+    invalid("unknown value \"" + ellipsize(word, 40) + "\"", "on_interrupt",
+            std::string(nearest_name(word, slugs<OnInterrupt>())));
+  }
+  out.on_interrupt = *found;
+}
+
+void read_policy(RequestOptions& out, py::handle value) {
+  std::string name = read_word(value, "policy");
+  if (policy::find_policy(name) == nullptr) {
+    std::vector<std::string_view> names;
+    for (const policy::PolicyEntry& entry : policy::policies()) names.push_back(entry.name);
+    invalid("unknown policy \"" + ellipsize(name, 40) + "\"", "policy",
+            std::string(nearest_name(name, names)));
+  }
+  out.policy = std::move(name);
+}
+
+void read_exclude(RequestOptions& out, py::handle value) {
+  if (PyUnicode_Check(value.ptr())) {
+    out.exclude.push_back(py::cast<std::string>(value));
+    return;
+  }
+  for (const py::handle name : py::iter(value)) out.exclude.push_back(read_word(name, "exclude"));
+}
+
+void read_option(RequestOptions& out, const std::string& name, py::handle value) {
+  if (name == "deadline_ms") {
+    out.deadline = read_ms(value, "deadline_ms");
+  } else if (name == "attempts") {
+    read_attempts(out, value);
+  } else if (name == "on_interrupt") {
+    read_interrupt(out, value);
+  } else if (name == "policy") {
+    read_policy(out, value);
+  } else if (name == "exclude") {
+    read_exclude(out, value);
+  } else if (name == "drop_unsupported") {
+    out.drop_unsupported = py::cast<bool>(value);
+  } else if (name == "seed") {
+    out.seed = py::cast<std::uint64_t>(value);
+  } else {
+    invalid("unknown option", name);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::string id,
+                                               std::uint64_t seed) {
+  auto request = std::make_shared<ChatRequest>();
+  request->id = std::move(id);
+  request->options.stream = call.stream;
+  if (!call.model.is_none()) request->options.model = read_word(call.model, "model");
+  if (!call.options.is_none()) {
+    for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(call.options)) {
+      if (!value.is_none()) read_option(request->options, py::cast<std::string>(name), value);
+    }
+  }
+  request->body = body_of(call);
+  if (request->body.size() > kLongBody) {
+    const WithoutGil others_may_run;
+    auto facts = analysis::read_facts(request->body);
+    if (facts)
+      request->facts = std::move(*facts);
+    else
+      throw Raised(std::move(facts).error());
+  } else {
+    request->facts = value_or_raise(analysis::read_facts(request->body));
+  }
+  auto handle = std::make_shared<RequestHandle>();
+  handle->request = std::move(request);
+  handle->seed = seed;
+  return handle;
+}
+
+// --- bindings -------------------------------------------------------------------------------------
+
+namespace {
+
+std::vector<std::string> words_of(const CapabilitySet& set) {
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < set.size(); ++i) {
+    if (set[i]) words.emplace_back(slugs<Capability>()[i]);
+  }
+  return words;
+}
+
+void set_order(RequestHandle& handle, std::vector<std::string> order,
+               std::vector<std::string> reasons, std::string label) {
+  RequestOptions& options = handle.request->options;
+  options.order = std::move(order);
+  options.order_reasons = std::move(reasons);
+  options.policy_label = std::move(label);
+  options.seed = handle.seed;
+}
+
+void set_stand_in(RequestHandle& handle, const std::string& policy, std::string failure) {
+  RequestOptions& options = handle.request->options;
+  read_policy(options, py::str(policy));
+  options.policy_failure = std::move(failure);
+}
+
+py::object messages_of(const RequestHandle& handle) {
+  const std::string_view raw = wire::JsonView(handle.request->body)["messages"].raw();
+  return py::module_::import("json").attr("loads")(py::bytes(raw.data(), raw.size()));
+}
+
+}  // namespace
+
+void bind_request(py::module_& module) {
+  using Handle = RequestHandle;
+  py::class_<Handle, std::shared_ptr<Handle>>(module, "Request", py::is_final())
+      .def_property_readonly("request_id", [](const Handle& h) { return h.request->id; })
+      .def_property_readonly("model", [](const Handle& h) { return h.request->options.model; })
+      .def_property_readonly("stream", [](const Handle& h) { return h.request->options.stream; })
+      .def_property_readonly("body", [](const Handle& h) { return py::bytes(h.request->body); })
+      .def_property_readonly("messages", &messages_of)
+      .def_property_readonly("prompt_tokens",
+                             [](const Handle& h) { return h.request->facts.prompt_tokens.count; })
+      .def_property_readonly("max_output_tokens",
+                             [](const Handle& h) -> py::object {
+                               const auto& most = h.request->facts.max_output_tokens;
+                               if (!most) return py::none();
+                               return py::int_(most->count);
+                             })
+      .def_property_readonly(
+          "needs",
+          [](const Handle& h) { return py::tuple(py::cast(words_of(h.request->facts.needs))); })
+      .def_property_readonly("seed", [](const Handle& h) { return h.seed; })
+      .def("set_order", &set_order, py::arg("order"), py::arg("reasons"), py::arg("label"))
+      .def("set_stand_in", &set_stand_in, py::arg("policy"), py::arg("failure"));
+}
+
+}  // namespace llmroute::bindings

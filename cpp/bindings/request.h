@@ -1,0 +1,23 @@
+// From a call's arguments to a checked request.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bindings.h"
+
+namespace llmroute::bindings {
+
+struct CallArguments {
+  py::handle messages;  // str, list, or bytes of a whole body or of a messages array
+  py::handle model;     // str or None
+  bool stream = false;
+  py::handle params;   // dict or None: members of the body
+  py::handle options;  // dict or None: what is not part of the body
+};
+
+// Raises for anything that cannot be sent.
+std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::string id,
+                                               std::uint64_t seed);
+
+}  // namespace llmroute::bindings

@@ -1,0 +1,112 @@
+"""An LLM router inside your own process: it survives its providers and says why.
+
+Examples
+--------
+>>> import llmroute
+>>> with llmroute.Router(["ollama/llama3", "openai/gpt-4o-mini"]) as router:
+...     router.models
+['default', 'ollama/llama3', 'openai/gpt-4o-mini']
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmroute.errors import (
+    AllAttemptsFailedError,
+    AttemptError,
+    AttemptTimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    BudgetExceededError,
+    CapacityError,
+    ClosedError,
+    ConfigError,
+    ConnectError,
+    ContentFilterError,
+    ContextLengthError,
+    DeadlineExceededError,
+    InvalidRequestError,
+    LlmrouteError,
+    NoCandidateError,
+    NotFoundError,
+    OverloadedError,
+    PermissionDeniedError,
+    PolicyError,
+    ProtocolError,
+    QuotaExhaustedError,
+    RateLimitError,
+    RoutingError,
+    ServerError,
+    StreamInterruptedError,
+)
+from llmroute.reply import Reply, Usage
+from llmroute.router import AsyncRouter, Router
+from llmroute.stream import AsyncStream, Delta, Stream
+
+if TYPE_CHECKING:
+    from llmroute.explain import Decision
+    from llmroute.policies import Policy, policy
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "AllAttemptsFailedError",
+    "AsyncRouter",
+    "AsyncStream",
+    "AttemptError",
+    "AttemptTimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetExceededError",
+    "CapacityError",
+    "ClosedError",
+    "ConfigError",
+    "ConnectError",
+    "ContentFilterError",
+    "ContextLengthError",
+    "DeadlineExceededError",
+    "Decision",
+    "Delta",
+    "InvalidRequestError",
+    "LlmrouteError",
+    "NoCandidateError",
+    "NotFoundError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "Policy",
+    "PolicyError",
+    "ProtocolError",
+    "QuotaExhaustedError",
+    "RateLimitError",
+    "Reply",
+    "Router",
+    "RoutingError",
+    "ServerError",
+    "Stream",
+    "StreamInterruptedError",
+    "Usage",
+    "policy",
+]
+
+# Python policies bring asyncio with them, which takes longer to import than all the rest: they and
+# decisions come when they are asked for.
+_LATER = {
+    "Decision": "llmroute.explain",
+    "Policy": "llmroute.policies",
+    "policy": "llmroute.policies",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

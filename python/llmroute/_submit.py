@@ -1,0 +1,273 @@
+"""What both faces of a router share: the native core, Python policies, keys and event loops."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from llmroute import _build, _core
+from llmroute.errors import ConfigError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterable
+
+    from llmroute.config import LoadedConfig, Source
+    from llmroute.policies import Plan, Policy, PolicyContext
+
+__all__ = ["Shared", "call_options"]
+
+_build.check(os.path.dirname(__file__), _core.build_id)
+
+# Seconds for which the answer of a callable key is used again.
+_KEY_LIFETIME_S = 1.0
+
+
+class Shared:
+    """One router, whichever faces look at it."""
+
+    __slots__ = ("__weakref__", "_givers", "_keys_due", "_policies", "_ports", "core")
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        seed: int | None,
+        clock: _core.ManualClock | None,
+        max_in_flight: int,
+    ) -> None:
+        from llmroute import config
+
+        loaded = config.load(source)
+        self.core = _located(
+            loaded,
+            lambda: _core.Core(loaded.json, loaded.catalogue_json, seed, clock, max_in_flight),
+        )
+        self._ports: dict[int, tuple[weakref.ref[Any], _core.Port]] = {}
+        self._adopt(loaded)
+        _LIVE.add(self)
+
+    def _adopt(self, loaded: LoadedConfig) -> None:
+        self._policies: dict[str, Policy] = loaded.policies
+        self._givers: list[tuple[str, int, Callable[[], Any]]] = [
+            (deployment, index, loaded.secrets[label])
+            for deployment, index, label in self.core.secret_labels()
+            if label in loaded.secrets
+        ]
+        self._keys_due = 0.0
+
+    def reload(self, source: Source) -> None:
+        """Change the configuration; requests in flight finish on the one they began with."""
+        from llmroute import config
+
+        loaded = config.load(source)
+        _located(loaded, lambda: self.core.configure(loaded.json, loaded.catalogue_json))
+        self._adopt(loaded)
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def prepare(
+        self,
+        messages: Any,
+        model: str | None,
+        stream: bool,
+        params: dict[str, Any],
+        options: dict[str, Any] | None,
+    ) -> _core.Request:
+        """Check the arguments of a call; what is wrong with them is raised here."""
+        if self._givers and time.monotonic() >= self._keys_due:
+            self._ask_for_keys()
+        return self.core.prepare(messages, model, stream, params or None, options)
+
+    async def call(self, request: _core.Request) -> _core.Result:
+        """Send and await the end; a cancelled caller cancels the request."""
+        loop = _running_loop()
+        port = self.port(loop)
+        future: asyncio.Future[_core.Result] = loop.create_future()
+        ticket = self.core.submit(request, port, future)
+        try:
+            return await future
+        except BaseException:
+            self.core.cancel(ticket, port)
+            raise
+
+    def policy_for(self, request: _core.Request, policy: Any) -> Policy | None:
+        """Return the Python policy that must run before `request` leaves, if any."""
+        if policy is not None:
+            from llmroute.policies import Policy
+
+            return policy if isinstance(policy, Policy) else Policy(policy)
+        label = self.core.python_policy(request) if self._policies else None
+        return None if label is None else self._policies.get(label)
+
+    def plan(self, request: _core.Request, policy: Any, deadline_ms: float | None) -> None:
+        """Run the Python policy of a request, if it has one, on this thread."""
+        chosen = self.policy_for(request, policy)
+        if chosen is not None:
+            from llmroute import policies
+
+            candidates, context = self._view(request, deadline_ms)
+            _apply(request, chosen, policies.plan(chosen, request, candidates, context))
+
+    async def plan_async(
+        self, request: _core.Request, policy: Any, deadline_ms: float | None
+    ) -> None:
+        """Run the Python policy of a request, if it has one, on this event loop."""
+        chosen = self.policy_for(request, policy)
+        if chosen is not None:
+            from llmroute import policies
+
+            candidates, context = self._view(request, deadline_ms)
+            plan = await policies.plan_async(chosen, request, candidates, context)
+            _apply(request, chosen, plan)
+
+    @property
+    def plans(self) -> bool:
+        """True where a group has a Python policy."""
+        return bool(self._policies)
+
+    def _view(
+        self, request: _core.Request, deadline_ms: float | None
+    ) -> tuple[list[_core.Candidate], PolicyContext]:
+        from llmroute.policies import PolicyContext
+
+        # A policy ranks the members of its group; fallbacks keep their own order behind them.
+        candidates = self.core.candidates(request)
+        group = candidates[0].group if candidates else request.model
+        members = [c for c in candidates if c.group == group]
+        return members, PolicyContext(group=group, seed=request.seed, deadline_ms=deadline_ms)
+
+    def _ask_for_keys(self) -> None:
+        self._keys_due = time.monotonic() + _KEY_LIFETIME_S
+        for deployment, index, give in self._givers:
+            try:
+                value = give()
+            except Exception:
+                # The attempt that needs it fails and names the callable; its own words may hold
+                # anything, so they are not passed on.
+                value = None
+            self.core.set_secret(deployment, index, value if isinstance(value, str) else "")
+
+    # --- event loops --------------------------------------------------------------------------
+
+    def port(self, loop: asyncio.AbstractEventLoop) -> _core.Port:
+        """Return the port of an event loop; made with its first request."""
+        entry = self._ports.get(id(loop))
+        if entry is not None and entry[0]() is loop:
+            return entry[1]
+        return self._open_port(loop)
+
+    def _open_port(self, loop: asyncio.AbstractEventLoop) -> _core.Port:
+        port = _core.Port()
+        key, ports = id(loop), self._ports
+
+        def forget(_: Any) -> None:
+            ports.pop(key, None)
+
+        # The loop holds the port until it is closed or the router is, so the descriptor cannot be
+        # given to something else while the loop still watches it.
+        loop.add_reader(port.fileno(), port.drain)
+        ports[key] = (weakref.ref(loop, forget), port)
+        return port
+
+    # --- end of life --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End everything in flight and stop the network thread; idempotent."""
+        self.core.close()
+        for reference, port in list(self._ports.values()):
+            loop = reference()
+            if loop is not None:
+                _detach(loop, port)
+        self._ports.clear()
+
+    def abandon(self) -> None:
+        """Forget threads and descriptors that belong to the parent of this process."""
+        self.core.abandon()
+        self._ports = {}
+        self._keys_due = 0.0
+
+    def __del__(self) -> None:
+        if hasattr(self, "_ports"):
+            self.close()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running loop; asyncio is imported by whoever runs one, not by this package."""
+    from asyncio import get_running_loop
+
+    return get_running_loop()
+
+
+def call_options(
+    deadline_ms: float | None,
+    policy: Any,
+    exclude: Iterable[str],
+    drop_unsupported: bool,
+    attempts: int | None,
+    on_interrupt: str | None = None,
+) -> tuple[dict[str, Any] | None, Any]:
+    """Split what is not part of the body into options of the core and a Python policy."""
+    nothing = (deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt)
+    if nothing == (None, None, (), False, None, None):
+        return None, None
+    named = policy if isinstance(policy, str) else None
+    options = {
+        "deadline_ms": deadline_ms,
+        "policy": named,
+        "exclude": exclude or None,
+        "drop_unsupported": drop_unsupported or None,
+        "attempts": attempts,
+        "on_interrupt": on_interrupt,
+    }
+    return options, None if named is not None else policy
+
+
+def _apply(request: _core.Request, chosen: Policy, plan: Plan) -> None:
+    if plan.failure:
+        request.set_stand_in(chosen.stand_in, plan.failure)
+    else:
+        request.set_order(plan.order, plan.reasons, chosen.name)
+
+
+def _located(loaded: LoadedConfig, make: Callable[[], Any]) -> Any:
+    """Add file and line to what the core says about a configuration."""
+    try:
+        return make()
+    except ConfigError as error:
+        failure = loaded.located(error)
+    # Outside the handler: the chain would show the frame that holds the document.
+    raise failure
+
+
+def _detach(loop: asyncio.AbstractEventLoop, port: _core.Port) -> None:
+    def remove() -> None:
+        port.drain()  # waiters of a router that was closed learn it now
+        loop.remove_reader(port.fileno())
+
+    try:
+        loop.call_soon_threadsafe(remove)
+    except RuntimeError:
+        return  # the loop is closed and watches nothing any more
+
+
+_LIVE: weakref.WeakSet[Shared] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for shared in list(_LIVE):
+        shared.close()
+
+
+def _abandon_all() -> None:
+    for shared in list(_LIVE):
+        shared.abandon()
+
+
+# Before the interpreter is taken apart: no thread may be left that could still have work for it.
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,103 @@
+"""The words of the core's vocabulary as types; a test holds them equal to the core's own tables."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = [
+    "Capability",
+    "CostKind",
+    "DecisionStatus",
+    "DeltaKind",
+    "ErrorKind",
+    "Fault",
+    "OnInterrupt",
+    "Parameter",
+    "Reason",
+]
+
+ErrorKind = Literal[
+    "config",
+    "invalid_argument",
+    "no_candidate",
+    "policy",
+    "capacity",
+    "budget_exceeded",
+    "connect",
+    "protocol",
+    "attempt_timeout",
+    "bad_request",
+    "context_length",
+    "content_filter",
+    "authentication",
+    "permission_denied",
+    "not_found",
+    "quota_exhausted",
+    "rate_limit",
+    "overloaded",
+    "server_error",
+    "stream_interrupted",
+    "all_attempts_failed",
+    "deadline_exceeded",
+    "cancelled",
+    "closed",
+]
+Reason = Literal[
+    "kept",
+    "excluded",
+    "tools_not_supported",
+    "vision_not_supported",
+    "json_schema_not_supported",
+    "audio_not_supported",
+    "files_not_supported",
+    "parameter_not_supported",
+    "context_too_short",
+    "output_too_short",
+    "breaker_open",
+    "breaker_probing",
+    "cooling_down",
+    "rate_limit_exhausted",
+    "no_usable_key",
+    "throttled",
+    "not_in_order",
+]
+DeltaKind = Literal["text", "refusal", "reasoning", "tool_call", "finish", "usage", "restart"]
+DecisionStatus = Literal["pending", "ok", "failed", "cancelled"]
+CostKind = Literal["exact", "estimated", "unknown"]
+OnInterrupt = Literal["raise", "restart"]
+Fault = Literal["nobody", "caller", "deployment", "key", "router"]
+Capability = Literal["tools", "vision", "json_schema", "audio", "files"]
+Parameter = Literal[
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "n",
+    "seed",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "user",
+    "metadata",
+    "store",
+    "service_tier",
+    "stream_options",
+    "modalities",
+    "audio",
+    "prediction",
+    "web_search_options",
+    "functions",
+    "function_call",
+    "verbosity",
+    "prompt_cache_key",
+    "safety_identifier",
+    "other",
+]

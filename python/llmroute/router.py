@@ -1,0 +1,472 @@
+"""The router: one for threads, one for event loops, over the same core."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from llmroute._core import ManualClock
+from llmroute._failure import error_of
+from llmroute._submit import Shared, call_options
+from llmroute.reply import Reply
+from llmroute.stream import AsyncStream, Stream
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from llmroute._types import OnInterrupt
+    from llmroute.explain import Decision
+    from llmroute.policies import Policy, PolicyFunction
+
+    Messages = str | bytes | bytearray | Sequence[Mapping[str, Any]]
+    Source = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]
+    AnyPolicy = str | Policy | PolicyFunction
+
+__all__ = ["AsyncRouter", "Router"]
+
+_DEFAULT_FILE = "llmroute.toml"
+_MAX_IN_FLIGHT = 20_000
+
+
+class Router:
+    """Sends each request to the deployment that suits it, and says why.
+
+    Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
+    process after ``fork`` gets its own connections with its first request.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, mapping or sequence, optional
+        A .toml, .yaml or .json file, a dictionary of the same shape, or models such as
+        ``["openai/gpt-4o-mini", "ollama/llama3"]``, tried in that order. Default:
+        ``llmroute.toml`` in the working directory.
+    seed : int, optional
+        Repeats every choice that is left to chance. Default: another one each time.
+    clock : ManualClock, optional
+        For tests: time that stands still until it is moved.
+    max_in_flight : int
+        Most requests at the same time; beyond it `CapacityError`.
+
+    Raises
+    ------
+    ConfigError
+        With path, line and the nearest valid name.
+
+    Examples
+    --------
+    >>> from llmroute import Router
+    >>> router = Router(["openai/gpt-4o-mini", "ollama/llama3"])
+    >>> router.models
+    ['default', 'openai/gpt-4o-mini', 'ollama/llama3']
+    >>> router.close()
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        *,
+        seed: int | None = None,
+        clock: ManualClock | None = None,
+        max_in_flight: int = _MAX_IN_FLIGHT,
+    ) -> None:
+        self._shared = Shared(
+            _DEFAULT_FILE if source is None else source,
+            seed=seed,
+            clock=clock,
+            max_in_flight=max_in_flight,
+        )
+
+    @classmethod
+    def from_dict(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        seed: int | None = None,
+        clock: ManualClock | None = None,
+        max_in_flight: int = _MAX_IN_FLIGHT,
+    ) -> Router:
+        """Make a router from a dictionary of the configuration's shape.
+
+        Parameters
+        ----------
+        config : mapping
+            Keys may also be callables, policies functions.
+        seed, clock, max_in_flight
+            See `Router`.
+
+        Examples
+        --------
+        >>> from llmroute import Router
+        >>> with Router.from_dict({"groups": {"fast": {"deployments": ["ollama/llama3"]}}}) as r:
+        ...     r.models
+        ['fast', 'ollama/llama3']
+        """
+        return cls(config, seed=seed, clock=clock, max_in_flight=max_in_flight)
+
+    def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        deadline_ms: float | None = None,
+        policy: AnyPolicy | None = None,
+        exclude: Iterable[str] = (),
+        drop_unsupported: bool = False,
+        attempts: int | None = None,
+        **params: Any,
+    ) -> Reply:
+        """Send one request and wait for the whole answer.
+
+        Parameters
+        ----------
+        messages : str, sequence of mapping, or bytes
+            A prompt, OpenAI-style messages, or JSON as it is to be sent: a messages array, or a
+            whole body.
+        model : str, optional
+            A group or a deployment; may be left out where there is one group.
+        deadline_ms : float, optional
+            Milliseconds over all attempts.
+        policy : str, Policy or callable, optional
+            For this call: a built-in's name or a Python policy.
+        exclude : iterable of str
+            Deployments that must not be used.
+        drop_unsupported : bool
+            Leave out parameters that a deployment cannot take, listed in
+            ``decision.dropped_parameters``, instead of dropping the deployment.
+        attempts : int, optional
+            Most attempts in all, instead of the configuration's.
+        **params
+            Parameters of OpenAI's chat completions: ``temperature``, ``tools``,
+            ``response_format`` ... None means not given.
+
+        Returns
+        -------
+        Reply
+            Text, usage, cost, and the decision.
+
+        Raises
+        ------
+        InvalidRequestError
+            The arguments are wrong; nothing was sent.
+        NoCandidateError
+            No deployment could take it; ``error.decision`` has each one's reason.
+        AllAttemptsFailedError
+            ``error.attempts`` in order.
+        DeadlineExceededError
+            The deadline passed.
+        AttemptError
+            A failure that no other deployment would have answered better, such as a bad request.
+
+        Examples
+        --------
+        >>> reply = router.chat("Explain TCP slow start", model="fast")        # doctest: +SKIP
+        >>> reply.text, reply.cost_usd                                         # doctest: +SKIP
+        """
+        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
+        shared = self._shared
+        request = shared.prepare(messages, model, False, params, options)
+        if python is not None or shared.plans:
+            shared.plan(request, python, deadline_ms)
+        result = shared.core.call(request)
+        if not result.ok:
+            raise error_of(result)
+        return Reply(result)
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        deadline_ms: float | None = None,
+        policy: AnyPolicy | None = None,
+        exclude: Iterable[str] = (),
+        drop_unsupported: bool = False,
+        attempts: int | None = None,
+        on_interrupt: OnInterrupt = "raise",
+        **params: Any,
+    ) -> Stream:
+        """Send one request and read the answer as it comes.
+
+        Parameters
+        ----------
+        on_interrupt : {"raise", "restart"}
+            What happens when a stream breaks after content was read: `StreamInterruptedError`, or
+            another attempt, announced by a delta of kind ``restart``: what came before it is to be
+            discarded.
+        messages, model, deadline_ms, policy, exclude, drop_unsupported, attempts, **params
+            See `chat`.
+
+        Returns
+        -------
+        Stream
+            A context manager that is iterated for its deltas.
+
+        Raises
+        ------
+        InvalidRequestError
+            At once; everything else is raised while reading, as for `chat`.
+
+        Examples
+        --------
+        >>> with router.stream("Write a haiku", model="fast") as stream:       # doctest: +SKIP
+        ...     for delta in stream:
+        ...         print(delta.text, end="")
+        """
+        options, python = call_options(
+            deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt
+        )
+        shared = self._shared
+        request = shared.prepare(messages, model, True, params, options)
+        if python is not None or shared.plans:
+            shared.plan(request, python, deadline_ms)
+        return Stream(shared, request)
+
+    def explain(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        deadline_ms: float | None = None,
+        policy: AnyPolicy | None = None,
+        exclude: Iterable[str] = (),
+        drop_unsupported: bool = False,
+        **params: Any,
+    ) -> Decision:
+        """Say where a request would go and why, without calling anyone.
+
+        Parameters
+        ----------
+        messages, model, deadline_ms, policy, exclude, drop_unsupported, **params
+            See `chat`.
+
+        Returns
+        -------
+        Decision
+            With status ``pending`` and no attempts.
+
+        Examples
+        --------
+        >>> from llmroute import Router
+        >>> with Router(["ollama/llama3"]) as router:
+        ...     decision = router.explain("hi")
+        >>> decision.status, [c["deployment"] for c in decision.candidates]
+        ('pending', ['ollama/llama3'])
+        """
+        from llmroute.explain import Decision
+
+        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
+        shared = self._shared
+        request = shared.prepare(messages, model, False, params, options)
+        if python is not None or shared.plans:
+            shared.plan(request, python, deadline_ms)
+        result = shared.core.explain(request)
+        return Decision(result.decision_json, result.why_not)
+
+    @property
+    def models(self) -> list[str]:
+        """Everything that `model` may be: groups, then deployments."""
+        return self._shared.core.models
+
+    def health(self) -> dict[str, dict[str, Any]]:
+        """Return every deployment's numbers right now.
+
+        Returns
+        -------
+        dict
+            By deployment: ``usable``, ``reason`` and one entry per signal, such as ``in_flight``,
+            ``ttft_p50_ms`` or ``error_rate``.
+        """
+        health: dict[str, dict[str, Any]] = json.loads(self._shared.core.health_json())
+        return health
+
+    def reload(self, source: Source) -> None:
+        """Change the configuration; requests in flight finish on the one they began with.
+
+        Parameters
+        ----------
+        source
+            See `Router`. Health of deployments that stay is kept.
+
+        Raises
+        ------
+        ConfigError
+            Nothing was changed.
+        """
+        self._shared.reload(source)
+
+    def close(self) -> None:
+        """End everything in flight with `ClosedError` and stop; idempotent."""
+        self._shared.close()
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a router cannot be pickled; make one in each process from its source")
+
+
+class AsyncRouter:
+    """A router for event loops: the same calls, awaited.
+
+    May be used from several event loops at once, and together with the `Router` it shares a core
+    with. Cancelling a task that awaits it closes the upstream connection.
+
+    Parameters
+    ----------
+    router : Router, or what `Router` takes
+        A router to share: configuration, health, connections and budgets; or a source to make
+        one from, which this object then owns.
+    seed, clock, max_in_flight
+        See `Router`; only where one is made.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from llmroute import AsyncRouter
+    >>> async def main():
+    ...     async with AsyncRouter(["ollama/llama3"]) as router:
+    ...         return router.models
+    >>> asyncio.run(main())
+    ['default', 'ollama/llama3']
+    """
+
+    def __init__(
+        self,
+        router: Router | Source | None = None,
+        *,
+        seed: int | None = None,
+        clock: ManualClock | None = None,
+        max_in_flight: int = _MAX_IN_FLIGHT,
+    ) -> None:
+        self._owns = not isinstance(router, Router)
+        self.router: Router = (
+            router
+            if isinstance(router, Router)
+            else Router(router, seed=seed, clock=clock, max_in_flight=max_in_flight)
+        )
+        """The `Router` over the same core."""
+        self._shared = self.router._shared
+
+    async def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        deadline_ms: float | None = None,
+        policy: AnyPolicy | None = None,
+        exclude: Iterable[str] = (),
+        drop_unsupported: bool = False,
+        attempts: int | None = None,
+        **params: Any,
+    ) -> Reply:
+        """Send one request and await the whole answer; see `Router.chat`.
+
+        Examples
+        --------
+        >>> reply = await router.chat("hi", model="fast", deadline_ms=8000)    # doctest: +SKIP
+        """
+        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
+        shared = self._shared
+        request = shared.prepare(messages, model, False, params, options)
+        if python is not None or shared.plans:
+            await shared.plan_async(request, python, deadline_ms)
+        result = await shared.call(request)
+        if not result.ok:
+            raise error_of(result)
+        return Reply(result)
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        deadline_ms: float | None = None,
+        policy: AnyPolicy | None = None,
+        exclude: Iterable[str] = (),
+        drop_unsupported: bool = False,
+        attempts: int | None = None,
+        on_interrupt: OnInterrupt = "raise",
+        **params: Any,
+    ) -> AsyncStream:
+        """Prepare a stream; see `Router.stream`. It is sent when it is entered or first read.
+
+        Examples
+        --------
+        >>> async with router.stream("hi", model="fast") as stream:            # doctest: +SKIP
+        ...     async for delta in stream:
+        ...         print(delta.text, end="")
+        """
+        options, python = call_options(
+            deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt
+        )
+        request = self._shared.prepare(messages, model, True, params, options)
+        return AsyncStream(self._shared, request, python, deadline_ms)
+
+    async def explain(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        deadline_ms: float | None = None,
+        policy: AnyPolicy | None = None,
+        exclude: Iterable[str] = (),
+        drop_unsupported: bool = False,
+        **params: Any,
+    ) -> Decision:
+        """Say where a request would go and why; see `Router.explain`."""
+        from llmroute.explain import Decision
+
+        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
+        shared = self._shared
+        request = shared.prepare(messages, model, False, params, options)
+        if python is not None or shared.plans:
+            await shared.plan_async(request, python, deadline_ms)
+        result = shared.core.explain(request)
+        return Decision(result.decision_json, result.why_not)
+
+    @property
+    def models(self) -> list[str]:
+        """Everything that `model` may be: groups, then deployments."""
+        return self.router.models
+
+    def health(self) -> dict[str, dict[str, Any]]:
+        """Return every deployment's numbers right now; see `Router.health`."""
+        return self.router.health()
+
+    async def aclose(self) -> None:
+        """Close the router where this object made it; idempotent."""
+        if self._owns:
+            self.router.close()
+
+    async def __aenter__(self) -> AsyncRouter:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return _describe(self)
+
+
+def _describe(router: Router | AsyncRouter) -> str:
+    names = router.models
+    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return f"<{type(router).__name__} {shown}>"

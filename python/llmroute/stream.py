@@ -1,0 +1,266 @@
+"""Streamed answers, for threads and for event loops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmroute._core import Delta, Feed, Port, Request, Result, Usage
+from llmroute._failure import error_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from types import TracebackType
+
+    from llmroute._submit import Shared
+    from llmroute.explain import Decision
+
+__all__ = ["AsyncStream", "Delta", "Stream"]
+
+
+class _View:
+    """What can be read of a stream, while it runs and after."""
+
+    __slots__ = ("__weakref__", "_decision", "_feed", "_request", "_shared")
+
+    def __init__(self, shared: Shared, request: Request) -> None:
+        self._shared = shared
+        self._request = request
+        self._feed: Feed | None = None
+        self._decision: Decision | None = None
+
+    @property
+    def request_id(self) -> str:
+        """Id of the request, unique within its router."""
+        return self._request.request_id
+
+    @property
+    def text(self) -> str:
+        """The text that was read so far; begins anew after a ``restart`` delta."""
+        return self._feed.text if self._feed is not None else ""
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """Tool calls in OpenAI's shape, put together from the fragments read so far."""
+        return self._feed.tool_calls if self._feed is not None else []
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the answer ended, in OpenAI's words; None before."""
+        return self._feed.finish_reason if self._feed is not None else None
+
+    @property
+    def restarts(self) -> int:
+        """How often the answer began anew (``on_interrupt="restart"``)."""
+        return self._feed.restarts if self._feed is not None else 0
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens, estimated where the provider reports none; None before the end."""
+        result = self._result()
+        if result is not None:
+            return result.usage
+        return self._feed.usage if self._feed is not None else None
+
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars of all attempts; None before the end, or where a price is unknown."""
+        result = self._result()
+        return result.cost_usd if result is not None else None
+
+    @property
+    def deployment(self) -> str | None:
+        """Name of the deployment that answered; None before the end."""
+        result = self._result()
+        return result.deployment if result is not None else None
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The assistant's message in OpenAI's shape, from what was read so far."""
+        message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
+        if self.tool_calls:
+            message["tool_calls"] = self.tool_calls
+        return message
+
+    @property
+    def decision(self) -> Decision:
+        """The whole explanation.
+
+        Raises
+        ------
+        RuntimeError
+            The stream has not ended: read it to its end or close it first.
+        """
+        if self._decision is None:
+            result = self._result()
+            if result is None:
+                raise RuntimeError("the stream has not ended; read it to its end or close it")
+            from llmroute.explain import Decision
+
+            self._decision = Decision(result.decision_json, result.why_not)
+        return self._decision
+
+    def _result(self) -> Result | None:
+        return self._feed.result if self._feed is not None else None
+
+    def _end(self, feed: Feed) -> None:
+        """Raise where the stream ended otherwise than whole."""
+        result = feed.result
+        if result is not None and not result.ok:
+            raise error_of(result, partial=feed.text)
+
+    def __repr__(self) -> str:
+        result = self._result()
+        state = "running" if result is None else "ended" if result.ok else result.kind
+        return f"<{type(self).__name__} {self.request_id} {state}>"
+
+
+class Stream(_View):
+    """An answer that arrives piece by piece; made by `Router.stream`.
+
+    Iterate over it for its deltas. Leaving the ``with`` block, `close`, or dropping the object
+    closes the upstream connection.
+
+    Examples
+    --------
+    >>> from llmroute import Router
+    >>> from llmroute.testing import SimulatedProvider
+    >>> with SimulatedProvider("openai") as alpha:
+    ...     with Router.from_dict({"deployments": {"alpha": alpha.deployment()}}) as router:
+    ...         with router.stream("Hello", model="alpha") as stream:
+    ...             text = "".join(delta.text for delta in stream if delta.kind == "text")
+    >>> text == stream.text, stream.finish_reason
+    (True, 'stop')
+    """
+
+    __slots__ = ()
+
+    def __init__(self, shared: Shared, request: Request) -> None:
+        super().__init__(shared, request)
+        self._feed = shared.core.open(request, None)
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Delta:
+        feed = self._feed
+        assert feed is not None
+        delta = feed.wait()
+        if delta is None:
+            self._end(feed)
+            raise StopIteration
+        return delta
+
+    def close(self) -> None:
+        """End the stream; what has not been read is dropped. Idempotent."""
+        feed = self._feed
+        if feed is not None and feed.result is None:
+            feed.cancel()
+            while feed.wait() is not None:
+                pass
+
+
+class AsyncStream(_View):
+    """An answer that arrives piece by piece on an event loop; made by `AsyncRouter.stream`.
+
+    The request is sent by ``async with``, or with the first delta. Leaving the block, `aclose`,
+    cancelling the task that reads, or dropping the object closes the upstream connection.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from llmroute import AsyncRouter
+    >>> from llmroute.testing import SimulatedProvider
+    >>> async def main():
+    ...     with SimulatedProvider("openai") as alpha:
+    ...         config = {"deployments": {"alpha": alpha.deployment()}}
+    ...         async with AsyncRouter(config) as router:
+    ...             async with router.stream("Hello", model="alpha") as stream:
+    ...                 async for delta in stream:
+    ...                     pass
+    ...             return stream.finish_reason
+    >>> asyncio.run(main())
+    'stop'
+    """
+
+    __slots__ = ("_deadline_ms", "_loop", "_policy")
+
+    def __init__(
+        self, shared: Shared, request: Request, policy: Any, deadline_ms: float | None
+    ) -> None:
+        super().__init__(shared, request)
+        self._policy = policy
+        self._deadline_ms = deadline_ms
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def _start(self) -> Feed:
+        from asyncio import get_running_loop
+
+        shared = self._shared
+        if self._policy is not None or shared.plans:
+            await shared.plan_async(self._request, self._policy, self._deadline_ms)
+        self._loop = loop = get_running_loop()
+        port: Port = shared.port(loop)
+        self._feed = feed = shared.core.open(self._request, port)
+        return feed
+
+    async def __aenter__(self) -> AsyncStream:
+        if self._feed is None:
+            await self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> AsyncStream:
+        return self
+
+    async def __anext__(self) -> Delta:
+        feed = self._feed
+        if feed is None:
+            feed = await self._start()
+        delta = feed.pop()
+        while delta is None:
+            if feed.result is not None:
+                self._end(feed)
+                raise StopAsyncIteration
+            await self._more(feed)
+            delta = feed.pop()
+        return delta
+
+    async def _more(self, feed: Feed) -> None:
+        """Wait until there is a delta or the end."""
+        assert self._loop is not None
+        future = self._loop.create_future()
+        feed.attach(future)
+        try:
+            await future
+        except BaseException:
+            feed.cancel()
+            raise
+
+    async def aclose(self) -> None:
+        """End the stream; what has not been read is dropped. Idempotent."""
+        feed = self._feed
+        if feed is None or feed.result is not None:
+            return
+        feed.cancel()
+        while feed.result is None:
+            while feed.pop() is not None:
+                pass
+            await self._more(feed)
