@@ -22,6 +22,11 @@ namespace llmroute {
 Result<Inventory> parse_config(std::string_view config_json, std::string_view catalogue_json,
                                std::string_view policy_schema_json);
 
+// What a configuration means, for people and tools: {"groups": {name: {deployments, policy,
+// fallbacks, ...}}, "deployments": {name: {provider, model, dialect, base_url, keys, price_known}}}.
+// Keys are named by their source; no secret is in it.
+std::string inventory_json(const Inventory& inventory);
+
 // JSON Schema (2020-12) of the configuration, generated from the same table.
 std::string config_json_schema(std::string_view policy_schema_json);
 
