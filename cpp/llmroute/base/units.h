@@ -1,6 +1,7 @@
 // Money and tokens with their unit in the type.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace llmroute {

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdlib>
+#include <map>
+#include <utility>
 
 namespace llmroute::net {
 
@@ -27,10 +29,15 @@ void note(CaSource& source, const std::string& what) {
 }  // namespace
 
 CaProbe system_ca_probe() {
-  return {[](const char* name) -> std::optional<std::string> {
-            const char* value = std::getenv(name);
-            if (value == nullptr || *value == '\0') return std::nullopt;
-            return std::string(value);
+  std::map<std::string, std::string> known;
+  for (const char* name : {"SSL_CERT_FILE", "SSL_CERT_DIR"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != '\0') known[name] = value;
+  }
+  return {[known = std::move(known)](const char* name) -> std::optional<std::string> {
+            const auto found = known.find(name);
+            if (found == known.end()) return std::nullopt;
+            return found->second;
           },
           [](const std::string& path) {
             struct stat info {};

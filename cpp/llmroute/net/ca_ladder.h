@@ -26,7 +26,8 @@ struct CaProbe {
   std::function<bool(const std::string& path)> folder;
 };
 
-// The real environment and file system.
+// The real file system, and the environment as it is now: read once, because a program may change it
+// while the loop's thread runs.
 CaProbe system_ca_probe();
 
 // A named source that cannot be read ends the ladder: whoever asked for a bundle does not silently

@@ -25,6 +25,7 @@ std::string with_detail(std::string message, std::string_view detail) {
 
 // X509_V_ERR_* of OpenSSL, whose values are part of its stable interface.
 enum VerifyResult : long {
+  kUnspecified = 1,  // what curl leaves there when it finds the host name wrong by itself
   kNotYetValid = 9,
   kExpired = 10,
   kSelfSignedLeaf = 18,
@@ -40,8 +41,7 @@ std::string certificate_problem(CURL* easy, const FailureFacts& facts, const std
   const std::string trusted = "; trusted certificates: " + std::string(facts.ca_tried) +
                               "; set ca_file to the bundle that signs this server";
   switch (result) {
-    case kExpired:
-      return "the certificate of " + host + " has expired";
+    case kExpired: return "the certificate of " + host + " has expired";
     case kNotYetValid:
       return "the certificate of " + host + " is not valid yet; check this machine's clock";
     case kSelfSignedLeaf:
@@ -52,11 +52,11 @@ std::string certificate_problem(CURL* easy, const FailureFacts& facts, const std
     case kUnverifiedLeaf:
       return "the certificate of " + host + " is signed by an unknown authority" + trusted;
     case 0:
+    case kUnspecified:
     case kHostnameMismatch:
       return with_detail("the certificate of " + host + " is for another host name",
                          facts.curl_detail);
-    default:
-      break;
+    default: break;
   }
   return with_detail("the certificate of " + host + " was not accepted", facts.curl_detail) +
          trusted;
@@ -66,21 +66,17 @@ std::string connect_problem(CURL* easy, CURLcode code, const FailureFacts& facts
   const std::string host = shown_host(facts.url);
   const std::string through = facts.options.proxy.empty() ? "" : " through the proxy";
   switch (code) {
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      return "the proxy's name could not be resolved";
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return "the name of " + host + " could not be resolved";
+    case CURLE_COULDNT_RESOLVE_PROXY: return "the proxy's name could not be resolved";
+    case CURLE_COULDNT_RESOLVE_HOST: return "the name of " + host + " could not be resolved";
     case CURLE_COULDNT_CONNECT:
       return with_detail("cannot connect to " + host + through, facts.curl_detail);
-    case CURLE_PEER_FAILED_VERIFICATION:
-      return certificate_problem(easy, facts, host);
+    case CURLE_PEER_FAILED_VERIFICATION: return certificate_problem(easy, facts, host);
     case CURLE_SSL_CACERT_BADFILE:
       return "the trusted certificates could not be read; tried: " + std::string(facts.ca_tried);
     case CURLE_SSL_CONNECT_ERROR:
       return with_detail("no TLS connection to " + host + "; TLS 1.2 or newer is required",
                          facts.curl_detail);
-    default:
-      return with_detail("no connection to " + host + through, facts.curl_detail);
+    default: return with_detail("no connection to " + host + through, facts.curl_detail);
   }
 }
 
@@ -96,13 +92,10 @@ bool is_protocol_fault(CURLcode code, std::string_view detail) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_WRITE_ERROR:
-    case CURLE_TOO_MANY_REDIRECTS:
-      return true;
+    case CURLE_TOO_MANY_REDIRECTS: return true;
     // Curl has no code of its own for a malformed chunk.
-    case CURLE_RECV_ERROR:
-      return detail.find("chunk") != std::string_view::npos;
-    default:
-      return false;
+    case CURLE_RECV_ERROR: return detail.find("chunk") != std::string_view::npos;
+    default: return false;
   }
 }
 

@@ -226,10 +226,11 @@ bool Exchange::may_send() {
   const Instant now = clock_->now();
   if (sends_ > 0) {
     // Curl sends again by itself where a kept connection ended without a byte. That is right for a
-    // connection the server had given up, but a server that dies of a request must not get it
-    // twice.
+    // connection the server had given up, but a server that dies of a request must not get it twice.
     const bool stale = idle_since_ != kNever && sent_at_ - idle_since_ >= kIdleWorthResending;
-    if (!stale || sends_ >= kMaxSends) return false;
+    // A stream on a connection that others use: refused by the server, which has not looked at it.
+    const bool shared = set_https_ && !attach_seen_;
+    if ((!stale && !shared) || sends_ >= kMaxSends) return false;
   }
   ++sends_;
   sent_at_ = now;
@@ -300,7 +301,23 @@ bool Exchange::unpause() {
   return std::exchange(curl_paused_, false);
 }
 
+void Exchange::abandon() {
+  sink_ = nullptr;
+  forbid_reuse(true);
+}
+
+// An unfinished HTTP/1.1 transfer takes its connection with it anyway. In HTTP/2 curl (7.88 at
+// least) leaves the stream's reset unsent until the connection is used next, and the server would
+// work on; so a connection without other streams is closed. With others, the reset goes out with
+// their next bytes.
+void Exchange::forbid_reuse(bool forbid) {
+  if (forbid == set_forbid_reuse_) return;
+  curl_easy_setopt(easy_, CURLOPT_FORBID_REUSE, forbid ? 1L : 0L);
+  set_forbid_reuse_ = forbid;
+}
+
 void Exchange::refuse(ErrorKind kind, std::string message) {
+  forbid_reuse(true);
   refusal_ = TransportError{kind, shown_host(request_.url) + " " + std::move(message), true};
 }
 
@@ -329,6 +346,7 @@ ExchangeTimes Exchange::times() {
 }
 
 void Exchange::recycle() {
+  forbid_reuse(false);
   sink_ = nullptr;
   request_ = {};
   head_ = {};

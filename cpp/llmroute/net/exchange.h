@@ -36,8 +36,8 @@ class Exchange {
                                         ExchangeSink& sink, const Context& context);
   // The transfer waits on a connection that was idle since then; see MultiDriver::Hooks.
   void attached(Instant idle_since);
-  // From here on the sink is not called any more.
-  void silence() { sink_ = nullptr; }
+  // From here on the sink is not called any more, and the transfer is not worth finishing.
+  void abandon();
   // What to tell the sink about a transfer that ended with `code`.
   std::optional<TransportError> outcome(CURLcode code);
   ExchangeTimes times();
@@ -59,11 +59,11 @@ class Exchange {
   void set_headers();
   void set_route(const Context& context);
   std::size_t on_header_line(std::string_view line);
-  void on_status_line();
   void add_response_header(std::string_view line);
   bool end_of_head();
   std::size_t on_body(std::string_view bytes);
   bool may_send();
+  void forbid_reuse(bool forbid);
   void refuse(ErrorKind kind, std::string message);
 
   MultiDriver& driver_;
@@ -93,6 +93,7 @@ class Exchange {
   std::string set_ca_dir_;
   std::string set_method_;
   bool set_https_ = false;
+  bool set_forbid_reuse_ = false;
   std::array<char, CURL_ERROR_SIZE> error_text_{};
 };
 

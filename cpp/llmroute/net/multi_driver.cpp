@@ -71,18 +71,10 @@ struct MultiDriver::Callbacks {
   static int on_socket(CURL* easy, curl_socket_t fd, int what, void* user, void*) {
     auto& driver = *static_cast<MultiDriver*>(user);
     switch (what) {
-      case CURL_POLL_IN:
-        driver.want(easy, fd, CURL_CSELECT_IN);
-        break;
-      case CURL_POLL_OUT:
-        driver.want(easy, fd, CURL_CSELECT_OUT);
-        break;
-      case CURL_POLL_INOUT:
-        driver.want(easy, fd, CURL_CSELECT_IN | CURL_CSELECT_OUT);
-        break;
-      default:
-        driver.want(easy, fd, 0);
-        break;
+      case CURL_POLL_IN: driver.want(easy, fd, CURL_CSELECT_IN); break;
+      case CURL_POLL_OUT: driver.want(easy, fd, CURL_CSELECT_OUT); break;
+      case CURL_POLL_INOUT: driver.want(easy, fd, CURL_CSELECT_IN | CURL_CSELECT_OUT); break;
+      default: driver.want(easy, fd, 0); break;
     }
     return 0;
   }

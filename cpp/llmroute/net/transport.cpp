@@ -62,7 +62,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
   void cancel(ExchangeId id) {
     Exchange* exchange = find(id);
     if (exchange == nullptr || exchange->sink() == nullptr) return;
-    exchange->silence();
+    exchange->abandon();
     if (driver_.inside_curl()) {
       queued_cancels_.push_back(id);
     } else {
@@ -134,7 +134,6 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
     curl_multi_add_handle(driver_.multi(), exchange.easy());
   }
 
-  // Closes the connection of an HTTP/1.1 transfer that is not done, resets the stream in HTTP/2.
   void remove_from_multi(Exchange& exchange) {
     if (!exchange.in_multi) return;
     exchange.in_multi = false;

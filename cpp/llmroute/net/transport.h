@@ -1,8 +1,8 @@
 // HTTP client: libcurl's multi interface on one Asio loop, on the loop's own thread.
 //
-// All methods but the constructor run on the loop thread. Destroy a Transport on the loop thread,
-// or on any thread once the loop is stopped; exchanges that are still in flight then end without a
-// callback. Connections are kept and reused; HTTP/2 is used where an https server offers it.
+// All methods but the constructor, which reads SSL_CERT_FILE and SSL_CERT_DIR from the environment,
+// run on the loop thread. Destroy a Transport on the loop thread, or on any thread once the loop is
+// stopped; exchanges that are still in flight then end without a callback. Connections are kept and reused; HTTP/2 is used where an https server offers it.
 //
 // Callbacks run on the loop thread, never from inside start(), cancel() or resume(). Inside any
 // callback a sink may call start(), resume() and cancel() for any exchange, its own too. A sink may
