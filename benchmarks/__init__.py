@@ -1,0 +1,1 @@
+"""Speed and memory, as ratios to a floor and to peers measured in the same run."""
