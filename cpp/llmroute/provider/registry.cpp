@@ -12,8 +12,8 @@ const Dialect& anthropic_dialect();
 
 namespace {
 
-const std::array<const Dialect*, 2>& table() {
-  static const std::array<const Dialect*, 2> dialects = {&openai_dialect(), &anthropic_dialect()};
+std::span<const Dialect* const> table() {
+  static const std::array dialects = {&openai_dialect(), &anthropic_dialect()};
   return dialects;
 }
 
