@@ -4,12 +4,6 @@
 
 namespace llmroute {
 
-namespace {
-
-constexpr std::uint64_t rotl(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
-
-}  // namespace
-
 std::uint64_t mix64(std::uint64_t value) {
   value += 0x9E3779B97F4A7C15ULL;
   value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
@@ -23,20 +17,6 @@ Random::Random(std::uint64_t seed) {
     seed += 0x9E3779B97F4A7C15ULL;
   }
 }
-
-std::uint64_t Random::next() {
-  const std::uint64_t result = rotl(state_[1] * 5, 7) * 9;
-  const std::uint64_t shifted = state_[1] << 17;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = rotl(state_[3], 45);
-  return result;
-}
-
-double Random::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
 std::uint64_t Random::below(std::uint64_t bound) {
   if (bound == 0) return 0;

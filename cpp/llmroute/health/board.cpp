@@ -52,12 +52,6 @@ void Board::configure(const Inventory& inventory) {
   }
 }
 
-Admission Board::admit(DeploymentIndex index, Instant now) const {
-  const Hot& hot = hot_[index];
-  if (hot.plain && hot.blocked_until <= now) return {};
-  return admit_slowly(index, now);
-}
-
 Admission Board::admit_slowly(DeploymentIndex index, Instant now) const {
   const DeploymentHealth& h = health_[index];
   Admission answer;
@@ -120,9 +114,8 @@ void Board::refresh(DeploymentIndex index, Instant now) {
               h.get<Keys>().all_fresh();
 }
 
-double Board::penalty(DeploymentIndex index, Instant now) const {
+double Board::penalty_slowly(DeploymentIndex index, Instant now) const {
   const Hot& hot = hot_[index];
-  if (hot.plain && hot.failure_share <= 0) return 1.0;
   const DeploymentHealth& h = health_[index];
   double share = hot.failure_share;
   // Failures fade with time even where no event refreshes them.

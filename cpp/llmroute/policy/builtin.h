@@ -7,9 +7,10 @@
 
 namespace llmroute::policy {
 
-// (attempts in flight + 1) x penalty / weight: how full a candidate is, relative to its share.
+// (attempts in flight + 1) / w: how full a candidate is, relative to its share. w is the member's
+// weight over its penalty (recent failures, slow start; see Board::penalty).
 inline double load_of(const RankContext& context, const Ranked& c) {
-  return (context.board.hot(c.deployment).in_flight + 1.0) * c.penalty / c.weight;
+  return (context.board.hot(c.deployment).in_flight + 1.0) * c.load_factor;
 }
 
 using PolicyOptions = std::map<std::string, double>;

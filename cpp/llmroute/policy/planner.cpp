@@ -10,9 +10,8 @@ namespace {
 
 constexpr float kNoScore = std::numeric_limits<float>::quiet_NaN();
 
-CandidateRecord record_of(DeploymentIndex deployment, GroupIndex group, const health::Hot& hot,
-                          double usd) {
-  CandidateRecord record;
+void fill(CandidateRecord& record, DeploymentIndex deployment, GroupIndex group,
+          const health::Hot& hot, double usd) {
   record.deployment = deployment;
   record.group = group;
   record.score = kNoScore;
@@ -21,7 +20,10 @@ CandidateRecord record_of(DeploymentIndex deployment, GroupIndex group, const he
   record.in_flight = hot.in_flight;
   record.measured = hot.measured;
   record.estimated_usd = usd;
-  return record;
+}
+
+bool excludes(const RequestOptions& options, const std::string& name) {
+  return std::find(options.exclude.begin(), options.exclude.end(), name) != options.exclude.end();
 }
 
 bool stopped_by_breaker(Reason reason) {
@@ -114,32 +116,46 @@ void Planner::mark_seen(const std::vector<CandidateRecord>& records) {
 void Planner::consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
                        Instant now, std::vector<CandidateRecord>& records) {
   ranked_.clear();
-  const RequestOptions& options = request.options;
-  for (const Member& member : inventory_->groups[group].members) {
+  const Facts& facts = request.facts;
+  const Amount amount(facts);
+  const std::vector<Member>& members = inventory_->groups[group].members;
+  records.reserve(records.size() + members.size());
+  for (const Member& member : members) {
     const DeploymentIndex d = member.deployment;
     if (seen_[d] == stamp_) continue;
     seen_[d] = stamp_;
     const Fitness& fitness = fitness_[d];
-    const double usd = estimate_usd(request.facts, fitness);
-    CandidateRecord& record = records.emplace_back(record_of(d, group, board.hot(d), usd));
-    health::Admission verdict = check_fit(request.facts, options.drop_unsupported, fitness);
-    if (!options.exclude.empty()) {
-      const std::string& name = inventory_->deployments[d].name;
-      const auto& out = options.exclude;
-      if (std::find(out.begin(), out.end(), name) != out.end()) verdict = {Reason::excluded, 0, 0};
+    const double usd = estimate_usd(amount, fitness);
+    CandidateRecord& record = records.emplace_back();
+    fill(record, d, group, board.hot(d), usd);
+    const health::Admission verdict = judge(d, request, board, now);
+    if (verdict.reason != Reason::kept) {
+      record.reason = verdict.reason;
+      record.a = verdict.a;
+      record.b = verdict.b;
+      continue;
     }
-    if (verdict.reason == Reason::kept) verdict = board.admit(d, now);
-    record.reason = verdict.reason;
-    record.a = verdict.a;
-    record.b = verdict.b;
-    if (verdict.reason != Reason::kept) continue;
     Ranked& ranked = ranked_.emplace_back();
     ranked.deployment = d;
     ranked.record = static_cast<std::uint32_t>(records.size() - 1);
-    ranked.weight = member.weight;
-    ranked.penalty = board.penalty(d, now);
+    const double penalty = board.penalty(d, now);
+    ranked.weight = penalty > 1.0 ? member.weight / penalty : member.weight;
+    ranked.load_factor = ranked.weight == 1.0 ? 1.0 : 1.0 / ranked.weight;
     ranked.usd = usd;
   }
+}
+
+inline health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
+                                        const health::Board& board, Instant now) const {
+  const RequestOptions& options = request.options;
+  if (!options.exclude.empty() && excludes(options, inventory_->deployments[d].name)) {
+    return {Reason::excluded, 0, 0};
+  }
+  if (!fits(request.facts, fitness_[d])) {
+    const auto verdict = check_fit(request.facts, options.drop_unsupported, fitness_[d]);
+    if (verdict.reason != Reason::kept) return verdict;
+  }
+  return board.admit(d, now);
 }
 
 void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,

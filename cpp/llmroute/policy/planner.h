@@ -44,6 +44,8 @@ class Planner {
  private:
   void consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
                 Instant now, std::vector<CandidateRecord>& records);
+  health::Admission judge(DeploymentIndex d, const ChatRequest& request,
+                          const health::Board& board, Instant now) const;
   void rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,
                  Instant now, Random& random, std::vector<CandidateRecord>& records,
                  std::vector<PlanStep>& steps);

@@ -39,8 +39,8 @@ struct RankContext {
 struct Ranked {
   DeploymentIndex deployment = 0;
   std::uint32_t record = 0;   // index in Decision::candidates
-  double weight = 1.0;        // of the member in its group
-  double penalty = 1.0;       // Board::penalty: recent failures and slow start; 1 or more
+  double weight = 1.0;        // of the member in its group, divided by its penalty
+  double load_factor = 1.0;   // 1 / weight: multiplies a load or a latency
   double usd = 0.0;           // estimated cost of this request; not-a-number: unknown price
   double score = 0.0;
   double tie = 0.0;           // breaks equal scores, smaller first

@@ -22,9 +22,8 @@ class RoundRobin final : public Policy {
     double sum = 0;
     double place = 0;
     for (Ranked& c : candidates) {
-      const double w = c.weight / c.penalty;
-      sum += w;
-      credit_[c.deployment] += w;
+      sum += c.weight;
+      credit_[c.deployment] += c.weight;
       c.score = -credit_[c.deployment];
       c.tie = place++;
     }

@@ -1,6 +1,6 @@
 // weighted: chance, in proportion to the members' weights.
 //
-//   probability of being first = w / sum of w, with w = weight / penalty
+//   probability of being first = w / sum of w, with w = weight / penalty (recent failures, slow start)
 //
 // The places behind the first are drawn the same way from who is left. Without data: the weights
 // alone. Knobs: the members' weights (above 0). Score: place in the draw.
@@ -12,23 +12,21 @@ namespace llmroute::policy {
 
 namespace {
 
-double share(const Ranked& c) { return c.weight / c.penalty; }
-
 class Weighted final : public Policy {
  public:
   void rank(const RankContext& context, std::span<Ranked> candidates) override {
     double left = 0;
-    for (const Ranked& c : candidates) left += share(c);
-    for (Ranked& c : candidates) c.probability = share(c) / left;
+    for (const Ranked& c : candidates) left += c.weight;
+    for (Ranked& c : candidates) c.probability = c.weight / left;
     const std::size_t drawn = std::min(kExactlyRanked, candidates.size());
     for (std::size_t place = 0; place < drawn; ++place) {
       double mark = context.random.unit() * left;
       std::size_t pick = place;
       // The last one takes what rounding leaves.
-      while (pick + 1 < candidates.size() && mark >= share(candidates[pick])) {
-        mark -= share(candidates[pick++]);
+      while (pick + 1 < candidates.size() && mark >= candidates[pick].weight) {
+        mark -= candidates[pick++].weight;
       }
-      left -= share(candidates[pick]);
+      left -= candidates[pick].weight;
       std::swap(candidates[place], candidates[pick]);
     }
     double score = 0;
