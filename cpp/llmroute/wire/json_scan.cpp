@@ -14,9 +14,7 @@ namespace {
 
 constexpr unsigned char byte(char c) { return static_cast<unsigned char>(c); }
 
-constexpr bool plain(char c) {
-  return byte(c) >= 0x20 && byte(c) < 0x80 && c != '"' && c != '\\';
-}
+constexpr bool plain(char c) { return byte(c) >= 0x20 && byte(c) < 0x80 && c != '"' && c != '\\'; }
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -27,9 +25,7 @@ const char* skip_digits(const char* p, const char* end) {
 
 bool continuation(char c) { return (byte(c) & 0xC0U) == 0x80U; }
 
-bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 unsigned hex_digit(char c) {
   if (is_digit(c)) return static_cast<unsigned>(c - '0');
@@ -76,21 +72,50 @@ const char* check_number(const char* p, const char* end) {
 
 }  // namespace
 
+#if defined(__SSE2__)
+
+namespace {
+
+// Skips blocks of 64 bytes in which `hits` finds nothing, then 16 by 16: text of megabytes, such as
+// an image, is read at the speed of memory. Sets `found` where it stopped at a hit.
+template <class Hits>
+const char* skip_plain_blocks(const char* p, const char* end, bool& found, Hits hits) {
+  const auto at = [](const char* q) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(q));
+  };
+  while (end - p >= 64) {
+    const __m128i any = _mm_or_si128(_mm_or_si128(hits(at(p)), hits(at(p + 16))),
+                                     _mm_or_si128(hits(at(p + 32)), hits(at(p + 48))));
+    if (_mm_movemask_epi8(any) != 0) break;
+    p += 64;
+  }
+  while (end - p >= 16) {
+    const int mask = _mm_movemask_epi8(hits(at(p)));
+    if (mask != 0) {
+      found = true;
+      return p + __builtin_ctz(static_cast<unsigned>(mask));
+    }
+    p += 16;
+  }
+  return p;
+}
+
+}  // namespace
+
+#endif
+
 const char* find_string_special(const char* p, const char* end) {
 #if defined(__SSE2__)
   // A signed comparison with 0x20 finds control characters and bytes from 0x80 up in one step.
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
   const __m128i space = _mm_set1_epi8(0x20);
-  while (end - p >= 16) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote),
-                                                  _mm_cmpeq_epi8(x, backslash)),
-                                     _mm_cmplt_epi8(x, space));
-    const int mask = _mm_movemask_epi8(hit);
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 16;
-  }
+  bool found = false;
+  p = skip_plain_blocks(p, end, found, [&](__m128i x) {
+    return _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, backslash)),
+                        _mm_cmplt_epi8(x, space));
+  });
+  if (found) return p;
 #endif
   while (p != end && plain(*p)) ++p;
   return p;
@@ -100,13 +125,11 @@ const char* find_quote(const char* p, const char* end) {
 #if defined(__SSE2__)
   const __m128i quote = _mm_set1_epi8('"');
   const __m128i backslash = _mm_set1_epi8('\\');
-  while (end - p >= 16) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const int mask =
-        _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, backslash)));
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 16;
-  }
+  bool found = false;
+  p = skip_plain_blocks(p, end, found, [&](__m128i x) {
+    return _mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, backslash));
+  });
+  if (found) return p;
 #endif
   while (p != end && *p != '"' && *p != '\\') ++p;
   return p;
