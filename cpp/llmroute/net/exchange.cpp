@@ -47,8 +47,10 @@ struct Exchange::Callbacks {
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
     return static_cast<Exchange*>(user)->on_body({data, size});
   }
-  static int before_request(void* user, char*, char*, int, int) {
-    return static_cast<Exchange*>(user)->may_send() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+  static int before_request(void* user, char*, char*, int remote_port, int local_port) {
+    const auto connection = IdleTimes::key(local_port, remote_port);
+    return static_cast<Exchange*>(user)->may_send(connection) ? CURL_PREREQFUNC_OK
+                                                              : CURL_PREREQFUNC_ABORT;
   }
 };
 
@@ -102,6 +104,7 @@ std::optional<TransportError> Exchange::prepare(wire::Request request,
                                                 const Context& context) {
   sink_ = &sink;
   clock_ = &context.clock;
+  idle_times_ = &context.idle_times;
   ca_tried_ = context.ca.tried;
   options_ = options;
   if (auto error = check(request)) return error;
@@ -214,28 +217,20 @@ void Exchange::set_route(const Context& context) {
   set_ca_dir_ = ca.dir;
 }
 
-void Exchange::attached(Instant idle_since) {
-  // The first connection after a send is the one it was sent on; a later one belongs to curl's next
-  // try, about which may_send() is still to be asked.
-  if (sends_ == 0 || attach_seen_) return;
-  attach_seen_ = true;
-  idle_since_ = idle_since;
-}
-
-bool Exchange::may_send() {
-  const Instant now = clock_->now();
+bool Exchange::may_send(IdleTimes::Key connection) {
   if (sends_ > 0) {
     // Curl sends again by itself where a kept connection ended without a byte. That is right for a
     // connection the server had given up, but a server that dies of a request must not get it twice.
-    const bool stale = idle_since_ != kNever && sent_at_ - idle_since_ >= kIdleWorthResending;
+    const bool stale = idle_since_ && sent_at_ - *idle_since_ >= kIdleWorthResending;
     // A stream on a connection that others use: refused by the server, which has not looked at it.
-    const bool shared = set_https_ && !attach_seen_;
+    const bool shared = set_https_ && !idle_since_;
     if ((!stale && !shared) || sends_ >= kMaxSends) return false;
+    idle_times_->forget(connection_);
   }
   ++sends_;
-  sent_at_ = now;
-  idle_since_ = kNever;
-  attach_seen_ = false;
+  sent_at_ = clock_->now();
+  connection_ = connection;
+  idle_since_ = idle_times_->use(connection);
   return true;
 }
 
@@ -347,6 +342,7 @@ ExchangeTimes Exchange::times() {
 
 void Exchange::recycle() {
   forbid_reuse(false);
+  if (sends_ > 0) idle_times_->release(connection_, clock_->now());
   sink_ = nullptr;
   request_ = {};
   head_ = {};
@@ -356,8 +352,7 @@ void Exchange::recycle() {
   body_bytes_ = 0;
   sends_ = 0;
   sent_at_ = kNever;
-  idle_since_ = kNever;
-  attach_seen_ = false;
+  idle_since_.reset();
   head_done_ = false;
   paused_ = false;
   curl_paused_ = false;

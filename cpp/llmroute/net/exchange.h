@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "llmroute/net/ca_ladder.h"
+#include "llmroute/net/idle_times.h"
 #include "llmroute/net/multi_driver.h"
 #include "llmroute/net/transport.h"
 
@@ -27,6 +28,7 @@ class Exchange {
   // What every transfer of a Transport shares.
   struct Context {
     const Clock& clock;
+    IdleTimes& idle_times;
     const CaSource& ca;  // for this transfer's ca_file; outlives the transfer
   };
 
@@ -34,14 +36,12 @@ class Exchange {
   // Checks the request and sets the handle up for it; an error here means that nothing may be sent.
   std::optional<TransportError> prepare(wire::Request request, const ExchangeOptions& options,
                                         ExchangeSink& sink, const Context& context);
-  // The transfer waits on a connection that was idle since then; see MultiDriver::Hooks.
-  void attached(Instant idle_since);
   // From here on the sink is not called any more, and the transfer is not worth finishing.
   void abandon();
   // What to tell the sink about a transfer that ended with `code`.
   std::optional<TransportError> outcome(CURLcode code);
   ExchangeTimes times();
-  // Drops request and response; the handle stays ready.
+  // The transfer is over: drops request and response; the handle stays ready.
   void recycle();
   // Takes the pause back; true where curl has to be told.
   bool unpause();
@@ -62,7 +62,7 @@ class Exchange {
   void add_response_header(std::string_view line);
   bool end_of_head();
   std::size_t on_body(std::string_view bytes);
-  bool may_send();
+  bool may_send(IdleTimes::Key connection);
   void forbid_reuse(bool forbid);
   void refuse(ErrorKind kind, std::string message);
 
@@ -71,6 +71,7 @@ class Exchange {
   ExchangeId id_ = 0;
   ExchangeSink* sink_ = nullptr;
   const Clock* clock_ = nullptr;
+  IdleTimes* idle_times_ = nullptr;
   std::string_view ca_tried_;
   wire::Request request_;
   ExchangeOptions options_;
@@ -82,8 +83,8 @@ class Exchange {
   std::optional<TransportError> refusal_;  // our own reason for ending the transfer
   int sends_ = 0;                          // times curl was about to send the request
   Instant sent_at_ = kNever;               // last of them
-  Instant idle_since_ = kNever;            // of the connection it was sent on last
-  bool attach_seen_ = false;               // since the last send
+  IdleTimes::Key connection_ = 0;          // it was sent on last
+  std::optional<Instant> idle_since_;      // of that connection, before
   bool head_done_ = false;
   bool paused_ = false;
   bool curl_paused_ = false;

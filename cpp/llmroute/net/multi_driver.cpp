@@ -60,7 +60,6 @@ struct MultiDriver::Watch : std::enable_shared_from_this<MultiDriver::Watch> {
   MultiDriver* driver;
   asio::posix::stream_descriptor descriptor;
   curl_socket_t fd;
-  Instant idle_since = kNever;
   int wanted = 0;
   bool opened_here = false;  // curl will say when it closes this one
   bool reading = false;
@@ -68,13 +67,13 @@ struct MultiDriver::Watch : std::enable_shared_from_this<MultiDriver::Watch> {
 };
 
 struct MultiDriver::Callbacks {
-  static int on_socket(CURL* easy, curl_socket_t fd, int what, void* user, void*) {
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* user, void*) {
     auto& driver = *static_cast<MultiDriver*>(user);
     switch (what) {
-      case CURL_POLL_IN: driver.want(easy, fd, CURL_CSELECT_IN); break;
-      case CURL_POLL_OUT: driver.want(easy, fd, CURL_CSELECT_OUT); break;
-      case CURL_POLL_INOUT: driver.want(easy, fd, CURL_CSELECT_IN | CURL_CSELECT_OUT); break;
-      default: driver.want(easy, fd, 0); break;
+      case CURL_POLL_IN: driver.want(fd, CURL_CSELECT_IN); break;
+      case CURL_POLL_OUT: driver.want(fd, CURL_CSELECT_OUT); break;
+      case CURL_POLL_INOUT: driver.want(fd, CURL_CSELECT_IN | CURL_CSELECT_OUT); break;
+      default: driver.want(fd, 0); break;
     }
     return 0;
   }
@@ -103,10 +102,9 @@ struct MultiDriver::Callbacks {
   }
 };
 
-MultiDriver::MultiDriver(asio::io_context& context, const Clock& clock, Hooks hooks)
+MultiDriver::MultiDriver(asio::io_context& context, std::function<void()> on_progress)
     : context_(context),
-      clock_(clock),
-      hooks_(std::move(hooks)),
+      on_progress_(std::move(on_progress)),
       multi_(curl_multi_init()),
       alarm_(context),
       self_(std::make_shared<MultiDriver*>(this)) {
@@ -148,19 +146,17 @@ void MultiDriver::forget(curl_socket_t fd) {
   watches_[index].reset();
 }
 
-void MultiDriver::want(CURL* easy, curl_socket_t fd, int mask) {
+void MultiDriver::want(curl_socket_t fd, int mask) {
   if (mask == 0) {
     const auto index = static_cast<std::size_t>(fd);
     if (index >= watches_.size() || !watches_[index]) return;
     Watch& entry = *watches_[index];
     entry.wanted = 0;
-    entry.idle_since = clock_.now();
     // The resolver's own descriptors are closed without a word.
     if (!entry.opened_here) forget(fd);
     return;
   }
   Watch& entry = watch(fd);
-  if (entry.wanted == 0 && entry.opened_here) hooks_.on_attach(easy, entry.idle_since);
   entry.wanted = mask;
   entry.arm();
 }
@@ -168,7 +164,7 @@ void MultiDriver::want(CURL* easy, curl_socket_t fd, int mask) {
 void MultiDriver::act(curl_socket_t fd, int mask) {
   int running = 0;
   run_inside([&] { curl_multi_socket_action(multi_, fd, mask, &running); });
-  hooks_.on_progress();
+  on_progress_();
 }
 
 void MultiDriver::schedule(long timeout_ms) {

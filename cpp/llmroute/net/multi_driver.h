@@ -23,15 +23,8 @@ namespace llmroute::net {
 
 class MultiDriver {
  public:
-  struct Hooks {
-    // After curl has worked, and not inside any call of curl's.
-    std::function<void()> on_progress;
-    // Inside curl: a transfer has begun to wait on a connection of its own that was last used at
-    // `idle_since`; kNever for a new one.
-    std::function<void(CURL* easy, Instant idle_since)> on_attach;
-  };
-  // Idle times are by `clock`.
-  MultiDriver(boost::asio::io_context& context, const Clock& clock, Hooks hooks);
+  // `on_progress` runs after curl has worked, and not inside any call of curl's.
+  MultiDriver(boost::asio::io_context& context, std::function<void()> on_progress);
   ~MultiDriver();
   MultiDriver(const MultiDriver&) = delete;
   MultiDriver& operator=(const MultiDriver&) = delete;
@@ -55,15 +48,14 @@ class MultiDriver {
 
   Watch& watch(curl_socket_t fd);
   void forget(curl_socket_t fd);
-  void want(CURL* easy, curl_socket_t fd, int mask);
+  void want(curl_socket_t fd, int mask);
   void act(curl_socket_t fd, int mask);
   void schedule(long timeout_ms);
   void kick();
   void set_alarm(Instant now, Instant when);
 
   boost::asio::io_context& context_;
-  const Clock& clock_;
-  Hooks hooks_;
+  std::function<void()> on_progress_;
   CURLM* multi_;
   std::vector<std::shared_ptr<Watch>> watches_;  // by descriptor
   boost::asio::steady_timer alarm_;

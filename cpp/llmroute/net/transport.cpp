@@ -11,6 +11,7 @@
 
 #include "llmroute/net/ca_ladder.h"
 #include "llmroute/net/exchange.h"
+#include "llmroute/net/idle_times.h"
 #include "llmroute/net/multi_driver.h"
 
 namespace llmroute::net {
@@ -34,9 +35,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
  public:
   explicit Impl(Loop& loop)
       : loop_(loop),
-        driver_(loop.context(), loop.clock(),
-                {[this] { progress(); },
-                 [](CURL* easy, Instant idle_since) { of(easy).attached(idle_since); }}),
+        driver_(loop.context(), [this] { progress(); }),
         ca_probe_(system_ca_probe()) {}
 
   ~Impl() {
@@ -48,7 +47,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
   ExchangeId start(wire::Request request, const ExchangeOptions& options, ExchangeSink& sink) {
     Exchange& exchange = acquire();
     const ExchangeId id = exchange.id();
-    const Exchange::Context context{loop_.clock(), ca_for(options.ca_file)};
+    const Exchange::Context context{loop_.clock(), idle_times_, ca_for(options.ca_file)};
     if (auto error = exchange.prepare(std::move(request), options, sink, context)) {
       fail_later(id, std::move(*error));
     } else if (driver_.inside_curl()) {
@@ -124,9 +123,8 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
     slot.id = 0;
     free_.push_back(index);
     std::unique_ptr<Exchange> done = std::move(slot.exchange);
-    if (idle_.size() >= kMaxIdleHandles) return;
     done->recycle();
-    idle_.push_back(std::move(done));
+    if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(done));
   }
 
   void add_to_multi(Exchange& exchange) {
@@ -198,6 +196,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
   }
 
   Loop& loop_;
+  IdleTimes idle_times_;
   MultiDriver driver_;
   CaProbe ca_probe_;
   std::map<std::string, CaSource> ca_sources_;

@@ -207,7 +207,7 @@ TEST(Server, WritesChunksAtOnce) {
   // The connection goes on.
   socket.send("GET / HTTP/1.1\r\n\r\n");
   EXPECT_FALSE(socket.read_until("\r\n\r\n").empty());
-  out.change([](auto& o) { o.reset(); });
+  on_loop(server.loop(), [&] { out.change([](auto& o) { o.reset(); }); });
 }
 
 TEST(Server, StreamsToOldClientsWithoutChunks) {
@@ -323,8 +323,8 @@ TEST(Server, QueuesForASlowClientAndSaysSo) {
   on_loop(server.loop(), [&] {
     unsent = out.get()->unsent_bytes();
     out.get()->end();
+    out.change([](auto& o) { o.reset(); });
   });
-  out.change([](auto& o) { o.reset(); });
   EXPECT_GT(unsent, kPiece);
   EXPECT_LE(unsent, kPieces * (kPiece + 16));
   const std::string reply = socket.read_until("0\r\n\r\n");

@@ -578,8 +578,8 @@ TEST(TransportCancel, WhileANameIsBeingResolvedDoesNotWait) {
           client.transport().start({"GET", "http://no-such-host.invalid/", {}, ""}, {}, probe);
       client.loop().post([&client, id] { client.transport().cancel(id); });
     });
-    on_loop(client.loop(), [] {});
-    EXPECT_EQ(probe.seen.get().dones, 0);
+    // Cancelled, or failed already where the system says no at once.
+    on_loop(client.loop(), [&] { EXPECT_EQ(client.transport().in_flight(), 0U); });
   }
 }
 

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 
 #include "llmroute/net/loop.h"
@@ -18,11 +19,12 @@ inline constexpr std::chrono::seconds kPatience{60};
 
 // Runs `work` on the loop's thread and waits for it.
 inline void on_loop(net::Loop& loop, const std::function<void()>& work) {
-  std::promise<void> done;
-  auto finished = done.get_future();
-  ASSERT_TRUE(loop.post([&] {
+  // Shared: the waiting side may be gone before set_value() has returned.
+  const auto done = std::make_shared<std::promise<void>>();
+  auto finished = done->get_future();
+  ASSERT_TRUE(loop.post([&work, done] {
     work();
-    done.set_value();
+    done->set_value();
   }));
   ASSERT_EQ(finished.wait_for(kPatience), std::future_status::ready);
 }
@@ -35,10 +37,9 @@ class Watched {
 
   template <class F>
   void change(F&& edit) {
-    {
-      const std::lock_guard lock(mutex_);
-      edit(value_);
-    }
+    // Notifies under the lock: whoever waits may destroy this object as soon as it can see the value.
+    const std::lock_guard lock(mutex_);
+    edit(value_);
     changed_.notify_all();
   }
   template <class P>
