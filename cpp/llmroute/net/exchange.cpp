@@ -231,7 +231,15 @@ bool Exchange::may_send(IdleTimes::Key connection) {
   sent_at_ = clock_->now();
   connection_ = connection;
   idle_since_ = idle_times_->use(connection);
+  pass_.sent(connection);
   return true;
+}
+
+std::string Exchange::shared_origin() const {
+  if (!set_https_) return {};
+  const std::size_t host_end = request_.url.find_first_of("/?#", 8);
+  return request_.url.substr(0, host_end) + " " + options_.proxy + " " + set_ca_file_ + " " +
+         set_ca_dir_;
 }
 
 std::size_t Exchange::on_header_line(std::string_view line) {
@@ -341,6 +349,7 @@ ExchangeTimes Exchange::times() {
 }
 
 void Exchange::recycle() {
+  pass_.leave();
   forbid_reuse(false);
   if (sends_ > 0) idle_times_->release(connection_, clock_->now());
   sink_ = nullptr;

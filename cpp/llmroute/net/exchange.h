@@ -14,6 +14,7 @@
 #include "llmroute/net/ca_ladder.h"
 #include "llmroute/net/idle_times.h"
 #include "llmroute/net/multi_driver.h"
+#include "llmroute/net/stream_gate.h"
 #include "llmroute/net/transport.h"
 
 namespace llmroute::net {
@@ -46,6 +47,11 @@ class Exchange {
   // Takes the pause back; true where curl has to be told.
   bool unpause();
 
+  // Where its connections go to and how; exchanges that agree in it can share one. Empty for plain
+  // HTTP, where nothing is shared.
+  std::string shared_origin() const;
+  StreamGate::Pass& pass() { return pass_; }
+
   CURL* easy() const { return easy_; }
   ExchangeId id() const { return id_; }
   ExchangeSink* sink() const { return sink_; }
@@ -72,6 +78,7 @@ class Exchange {
   ExchangeSink* sink_ = nullptr;
   const Clock* clock_ = nullptr;
   IdleTimes* idle_times_ = nullptr;
+  StreamGate::Pass pass_;
   std::string_view ca_tried_;
   wire::Request request_;
   ExchangeOptions options_;

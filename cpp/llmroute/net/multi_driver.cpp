@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "llmroute/net/stream_gate.h"
+
 namespace llmroute::net {
 
 namespace asio = boost::asio;
@@ -114,6 +116,8 @@ MultiDriver::MultiDriver(asio::io_context& context, std::function<void()> on_pro
   curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kMaxIdleConnections);
   curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
+  curl_multi_setopt(multi_, CURLMOPT_MAX_CONCURRENT_STREAMS,
+                    static_cast<long>(StreamGate::kStreamsPerConnection));
 }
 
 MultiDriver::~MultiDriver() {

@@ -13,6 +13,7 @@
 #include "llmroute/net/exchange.h"
 #include "llmroute/net/idle_times.h"
 #include "llmroute/net/multi_driver.h"
+#include "llmroute/net/stream_gate.h"
 
 namespace llmroute::net {
 
@@ -50,10 +51,9 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
     const Exchange::Context context{loop_.clock(), idle_times_, ca_for(options.ca_file)};
     if (auto error = exchange.prepare(std::move(request), options, sink, context)) {
       fail_later(id, std::move(*error));
-    } else if (driver_.inside_curl()) {
-      queued_starts_.push_back(id);
     } else {
-      add_to_multi(exchange);
+      const std::string origin = exchange.shared_origin();
+      if (origin.empty() || gate_.enter(origin, id, exchange.pass())) go(exchange);
     }
     return id;
   }
@@ -66,6 +66,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
       queued_cancels_.push_back(id);
     } else {
       retire(*exchange);
+      let_through();
     }
   }
 
@@ -127,6 +128,21 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
     if (idle_.size() < kMaxIdleHandles) idle_.push_back(std::move(done));
   }
 
+  void go(Exchange& exchange) {
+    if (driver_.inside_curl()) {
+      queued_starts_.push_back(exchange.id());
+    } else {
+      add_to_multi(exchange);
+    }
+  }
+
+  // Whoever waited for the room that others have left or made.
+  void let_through() {
+    while (const auto id = gate_.next()) {
+      if (Exchange* exchange = find(*id)) go(*exchange);
+    }
+  }
+
   void add_to_multi(Exchange& exchange) {
     exchange.in_multi = true;
     curl_multi_add_handle(driver_.multi(), exchange.easy());
@@ -164,6 +180,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
       if (Exchange* exchange = find(queued_starts_[i])) add_to_multi(*exchange);
     }
     queued_starts_.clear();
+    let_through();
   }
 
   void run_resumes() {
@@ -197,6 +214,7 @@ class Transport::Impl : public std::enable_shared_from_this<Transport::Impl> {
 
   Loop& loop_;
   IdleTimes idle_times_;
+  StreamGate gate_;
   MultiDriver driver_;
   CaProbe ca_probe_;
   std::map<std::string, CaSource> ca_sources_;
