@@ -16,7 +16,7 @@ namespace llmroute {
 class Value {
  public:
   enum class Type : std::uint8_t { null, boolean, number, text, list, table };
-  using Entry = std::pair<std::string, Value>;
+  struct Entry;
 
   Type type = Type::null;
   bool boolean = false;
@@ -33,6 +33,13 @@ class Value {
   // The member of that key, or null where there is none (or this is no table).
   const Value* find(std::string_view key) const;
   Value* find(std::string_view key);
+};
+
+// A struct of its own: a pair may not be named while Value is incomplete.
+struct Value::Entry {
+  Entry(std::string_view key, Value value) : first(key), second(std::move(value)) {}
+  std::string first;
+  Value second;
 };
 
 // "a string", "a table": what an error message calls the type.

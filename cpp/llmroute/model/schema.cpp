@@ -96,7 +96,7 @@ constexpr Shape kWeight = number_of(Kind::number, 0.001, 1e6);
 constexpr Shape kShare = number_of(Kind::number, 0, 1);
 constexpr Shape kPositiveShare = number_of(Kind::number, 0.01, 1);
 constexpr Shape kCount100 = number_of(Kind::integer, 1, 100);
-constexpr Shape kCount1000 = number_of(Kind::integer, 1, 1'000);
+constexpr Shape kManyFailures = number_of(Kind::integer, 1, 1e6);
 constexpr Shape kVersion = number_of(Kind::integer, 1, 1);
 constexpr Shape kPolicy = number_of(Kind::policy, 0, 0);
 constexpr Shape kCapability = words_of(slugs<Capability>());
@@ -212,7 +212,7 @@ constexpr std::array kTimeoutFields = {
 constexpr Shape kTimeouts = table_of(kTimeoutFields);
 
 constexpr std::array kBreakerFields = {
-    Field{"failures", &kCount1000, "in a row that open it", 1.0 * defaults::kBreakerFailures},
+    Field{"failures", &kManyFailures, "in a row that open it", 1.0 * defaults::kBreakerFailures},
     Field{"error_rate", &kPositiveShare, "share of failures in its window that opens it",
           defaults::kBreakerErrorRate},
     Field{"cooldown_ms", &kSomeMilliseconds, "until the first probe",
