@@ -1,4 +1,6 @@
 // The native module: vocabulary, configuration, errors; the rest is bound in the other files.
+#include <unistd.h>
+
 #include "bindings.h"
 #include "json_body.h"
 #include "llmroute/build_id.h"
@@ -6,6 +8,7 @@
 #include "llmroute/model/decision.h"
 #include "llmroute/policy/policy.h"
 #include "llmroute/provider/dialect.h"
+#include "llmroute/serve/sim_provider.h"
 
 namespace llmroute::bindings {
 
@@ -57,7 +60,56 @@ void bind_vocabulary(py::module_& module) {
   out["Capability"] = words<Capability>();
   out["OnInterrupt"] = words<OnInterrupt>();
   out["Fault"] = words<Fault>();
+  out["FaultKind"] = words<FaultKind>();
   module.attr("vocabulary") = out;
+}
+
+// A simulated provider with a loop of its own; the loop goes last. Only Python's threads come here.
+class Simulation {
+ public:
+  explicit Simulation(const std::string& config)
+      : loop_(std::make_unique<net::Loop>(system_clock(), "llmroute-sim")) {
+    auto options = value_or_raise(serve::parse_sim_options(config));
+    const WithoutGil others_run;
+    provider_ = value_or_raise(serve::SimProvider::start(*loop_, std::move(options)));
+  }
+  ~Simulation() { close(); }
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+
+  serve::SimProvider& provider() { return *provider_; }
+  void set_faults(const std::string& faults) {
+    provider_->set_faults(value_or_raise(serve::parse_faults(faults)));
+  }
+  void close() {
+    const WithoutGil others_run;
+    provider_->close();
+    loop_->stop();
+  }
+
+ private:
+  std::unique_ptr<net::Loop> loop_;
+  std::unique_ptr<serve::SimProvider> provider_;
+};
+
+void bind_simulation(py::module_& module) {
+  py::class_<Simulation>(module, "SimProvider", py::is_final())
+      .def(py::init<const std::string&>(), py::arg("config_json"))
+      .def_property_readonly("port", [](Simulation& s) { return s.provider().port(); })
+      .def_property_readonly("url", [](Simulation& s) { return s.provider().url(); })
+      .def("stats", [](Simulation& s) { return s.provider().stats_json(); })
+      .def("set_faults", &Simulation::set_faults, py::arg("faults_json"))
+      .def("kill",
+           [](Simulation& s) {
+             const WithoutGil others_run;
+             s.provider().kill();
+           })
+      .def("revive",
+           [](Simulation& s) {
+             const WithoutGil others_run;
+             check_or_raise(s.provider().revive());
+           })
+      .def("close", &Simulation::close);
 }
 
 py::bytes dumps(const py::object& value) {
@@ -68,6 +120,57 @@ py::bytes dumps(const py::object& value) {
     throw Raised(std::move(done).error());
   }
   return out;
+}
+
+// A simulated provider with a loop of its own. In a child after fork it is left alone: its thread
+// lives in the parent.
+class Simulation {
+ public:
+  explicit Simulation(const std::string& config)
+      : owner_(::getpid()), loop_(std::make_unique<net::Loop>(system_clock(), "llmroute-sim")) {
+    auto options = value_or_raise(serve::parse_sim_options(config));
+    provider_ = value_or_raise(serve::SimProvider::start(*loop_, std::move(options)));
+  }
+  Simulation(const Simulation&) = delete;
+  Simulation& operator=(const Simulation&) = delete;
+  ~Simulation() {
+    if (::getpid() == owner_) return;
+    [[maybe_unused]] const auto* left_provider = provider_.release();
+    [[maybe_unused]] const auto* left_loop = loop_.release();
+  }
+  serve::SimProvider& provider() { return *provider_; }
+
+ private:
+  const pid_t owner_;
+  std::unique_ptr<net::Loop> loop_;
+  std::unique_ptr<serve::SimProvider> provider_;  // destroyed before its loop
+};
+
+// Its own thread answers while this one waits for it.
+template <class Call>
+auto on_provider(Call call) {
+  return [call](Simulation& simulation) {
+    const WithoutGil others_may_run;
+    return call(simulation.provider());
+  };
+}
+
+void bind_simulation(py::module_& module) {
+  using serve::SimProvider;
+  py::class_<Simulation>(module, "SimProvider", py::is_final())
+      .def(py::init<std::string>(), py::arg("config_json"))
+      .def_property_readonly("port", [](Simulation& s) { return s.provider().port(); })
+      .def_property_readonly("url", [](Simulation& s) { return s.provider().url(); })
+      .def("stats", on_provider([](SimProvider& p) { return p.stats_json(); }))
+      .def(
+          "set_faults",
+          [](Simulation& s, const std::string& faults) {
+            s.provider().set_faults(value_or_raise(serve::parse_faults(faults)));
+          },
+          py::arg("faults_json"))
+      .def("kill", on_provider([](SimProvider& p) { p.kill(); }))
+      .def("revive", on_provider([](SimProvider& p) { check_or_raise(p.revive()); }))
+      .def("close", on_provider([](SimProvider& p) { p.close(); }));
 }
 
 }  // namespace
@@ -82,6 +185,7 @@ Inventory checked_inventory(const std::string& config, const std::string& catalo
 void bind_module_functions(py::module_& module) {
   module.attr("build_id") = kBuildId;
   bind_vocabulary(module);
+  bind_simulation(module);
   module.def(
       "check_config",
       [](const std::string& config, const std::string& catalogue) {
@@ -91,6 +195,7 @@ void bind_module_functions(py::module_& module) {
   module.def("config_json_schema", [] { return config_json_schema(policy::policy_schema_json()); });
   module.def("policy_schema_json", &policy::policy_schema_json);
   module.def("dumps", &dumps, py::arg("value"));
+  bind_simulation(module);
 }
 
 }  // namespace llmroute::bindings

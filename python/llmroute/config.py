@@ -25,7 +25,15 @@ from llmroute.errors import ConfigError
 if TYPE_CHECKING:
     from llmroute.policies import Policy
 
-__all__ = ["LoadedConfig", "Source", "catalogue_json", "check", "json_schema", "load"]
+__all__ = [
+    "LoadedConfig",
+    "Source",
+    "catalogue_json",
+    "check",
+    "json_schema",
+    "load",
+    "read_document",
+]
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]
 """A path to a .toml, .yaml, .yml or .json file, a dictionary, or a list of models."""
@@ -260,7 +268,23 @@ def _warnings(deployments: Mapping[str, Any]) -> list[str]:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _load_file(file: str) -> LoadedConfig:
+def read_document(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a .toml, .yaml or .json file that holds one table, whatever its keys mean.
+
+    Parameters
+    ----------
+    source : str or os.PathLike
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        With the line, where the file cannot be read or is no table.
+    """
+    return _read_table(os.fspath(source))[0]
+
+
+def _read_table(file: str) -> tuple[dict[str, Any], str, str]:
     form = _FORMS.get(Path(file).suffix.lower())
     if form is None:
         hint = f'; for a model, pass a list: ["{file}"]' if "/" in file else ""
@@ -270,6 +294,11 @@ def _load_file(file: str) -> LoadedConfig:
     if not isinstance(document, dict):
         kind = "empty" if document is None else type(document).__name__
         raise ConfigError(f"must be a table of keys at its top, not {kind}", file=file, line=1)
+    return document, text, form
+
+
+def _load_file(file: str) -> LoadedConfig:
+    document, text, form = _read_table(file)
     return _Builder(file, text, form).build(document)
 
 

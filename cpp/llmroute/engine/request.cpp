@@ -14,6 +14,11 @@ bool waits_help(Reason reason) {
          reason == Reason::no_usable_key;
 }
 
+// Not now, but perhaps later in the life of this request.
+bool passes_by(Reason reason) {
+  return waits_help(reason) || reason == Reason::breaker_open || reason == Reason::breaker_probing;
+}
+
 Duration jittered_backoff(const Resilience& resilience, int rounds, Random& random) {
   constexpr int kMostDoublings = 20;
   const double base = to_ms(resilience.backoff_base) * std::ldexp(1.0, std::min(rounds, kMostDoublings));
@@ -83,29 +88,39 @@ void RequestMachine::plan(Surroundings& s, GroupIndex group) {
   decision_.candidates.clear();
   std::vector<policy::PlanStep> planned;
   s.planner.plan(group, *request_, s.board, s.now, random_, decision_.candidates, planned);
-  take_steps(planned, 0);
+  take_steps(planned, 0, 0);
   const bool too_long = std::any_of(
       decision_.candidates.begin(), decision_.candidates.end(),
       [](const CandidateRecord& c) { return c.reason == Reason::context_too_short; });
-  if (steps_.empty() && too_long) extend(s, chosen.on_context_too_long);
+  if (planned.empty() && too_long) extend(s, chosen.on_context_too_long);
 }
 
 bool RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& groups) {
   // The planner knows the current configuration only; a request of an older one uses what it has.
   if (groups.empty() || s.inventory != inventory_) return false;
   const std::size_t before = steps_.size();
+  const std::size_t records = decision_.candidates.size();
   std::vector<policy::PlanStep> planned;
   planned.reserve(before);
   for (const Step& step : steps_) planned.push_back(step.plan);
   for (GroupIndex group : groups) {
     s.planner.extend(group, *request_, s.board, s.now, random_, decision_.candidates, planned);
   }
-  take_steps(planned, before);
+  take_steps(planned, before, records);
   return steps_.size() > before;
 }
 
-void RequestMachine::take_steps(const std::vector<policy::PlanStep>& planned, std::size_t from) {
+// The plan's own places, then those that were dropped for a while only: they are reserves, for a
+// request that fails elsewhere may find them working again.
+void RequestMachine::take_steps(const std::vector<policy::PlanStep>& planned, std::size_t from,
+                                std::size_t from_record) {
   for (std::size_t i = from; i < planned.size(); ++i) steps_.push_back(Step{planned[i]});
+  for (std::size_t i = from_record; i < decision_.candidates.size(); ++i) {
+    const CandidateRecord& record = decision_.candidates[i];
+    if (!passes_by(record.reason)) continue;
+    const policy::PlanStep reserve{record.deployment, record.group, static_cast<std::uint32_t>(i)};
+    steps_.push_back(Step{reserve});
+  }
 }
 
 const Deployment& RequestMachine::deployment_of(const Step& step) const {
@@ -367,7 +382,6 @@ void RequestMachine::on_timer(Surroundings& s) {
     return;
   }
   wait_until_ = kNever;
-  if (std::exchange(replan_, false)) plan(s, group_);
   advance(s);
 }
 
@@ -391,15 +405,7 @@ void RequestMachine::stop_running(Surroundings& s) {
 
 void RequestMachine::give_up(Surroundings& s, std::string note) {
   if (decision_.attempts.empty()) {
-    const Failure none = no_candidate(s);
-    const bool cooling = none.retry_after && std::any_of(
-        decision_.candidates.begin(), decision_.candidates.end(),
-        [](const CandidateRecord& c) { return waits_help(c.reason); });
-    if (cooling && wait_until(s, add_saturated(s.now, *none.retry_after))) {
-      replan_ = true;
-      return;
-    }
-    finish(s, DecisionStatus::failed, none);
+    finish(s, DecisionStatus::failed, no_candidate(s));
     return;
   }
   const Failure& last = *decision_.attempts.back().outcome.failure;

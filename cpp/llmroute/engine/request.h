@@ -71,7 +71,8 @@ class RequestMachine {
 
   void plan(Surroundings& s, GroupIndex group);
   bool extend(Surroundings& s, const std::vector<GroupIndex>& groups);
-  void take_steps(const std::vector<policy::PlanStep>& planned, std::size_t from);
+  void take_steps(const std::vector<policy::PlanStep>& planned, std::size_t from,
+                  std::size_t from_record);
   void advance(Surroundings& s);
   Choice choose(Surroundings& s);
   health::Admission admission(Surroundings& s, const Step& step) const;
@@ -111,7 +112,6 @@ class RequestMachine {
   Instant wait_until_ = kNever;
   Duration waited_{};
   bool backed_off_ = false;  // the wait before another round is over
-  bool replan_ = false;      // nothing was left at planning but what cools: plan anew after the wait
   Instant armed_ = kNever;
   bool extended_too_long_ = false, extended_filtered_ = false;
   bool finished_ = false;

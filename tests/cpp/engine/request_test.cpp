@@ -130,6 +130,25 @@ TEST(RequestMachine, WaitsAtTheStartWhereAllAreOnlyCooling) {
   EXPECT_NE(d.decision().failure->message.find("a: "), std::string::npos);
 }
 
+TEST(RequestMachine, FindsThoseAgainThatWereOnlyCoolingAtPlanning) {
+  Drive d(make_inventory({"a", "b"}));
+  RequestOptions once;
+  once.attempts = 1;
+  once.exclude = {"b"};
+  d.submit(once);
+  d.fail(ErrorKind::rate_limit, seconds(2));
+  EXPECT_EQ(d.submit(), "start b; ");
+  for (int i = 0; i < 4; ++i) {  // b dies: its breaker opens during the request
+    d.submit();
+    d.fail(ErrorKind::connect);
+    d.cancel();
+  }
+  EXPECT_EQ(d.submit(), "start b; ");
+  EXPECT_EQ(d.fail(ErrorKind::connect), "") << "a is only cooling: wait for it";
+  EXPECT_EQ(d.pass(seconds(2)), "start a; ");
+  EXPECT_EQ(d.ok(), "ok a; ");
+}
+
 TEST(RequestMachine, RotatesKeysWithoutChargingForIt) {
   Inventory inventory = make_inventory({"a", "b"});
   for (int i = 0; i < 20; ++i) inventory.deployments[0].keys.push_back(parse_secret("k"));
