@@ -185,6 +185,10 @@ SimAnswer answer_to(SimRequest request, const SimOptions& options, std::uint64_t
   if (exact) text = "{\"echo\": " + quoted(asked) + "}";
   answer.request = std::move(request);
   answer.pieces = split_pieces(text);
+  // Exactly the configured length: measurements count on it.
+  if (!exact && answer.pieces.size() > options.output_tokens) {
+    answer.pieces.resize(options.output_tokens);
+  }
   Random random(text_seed);
   while (!exact && answer.pieces.size() < options.output_tokens) {
     answer.pieces.push_back(" " + std::string(kWords[random.below(std::size(kWords))]));
