@@ -64,54 +64,6 @@ void bind_vocabulary(py::module_& module) {
   module.attr("vocabulary") = out;
 }
 
-// A simulated provider with a loop of its own; the loop goes last. Only Python's threads come here.
-class Simulation {
- public:
-  explicit Simulation(const std::string& config)
-      : loop_(std::make_unique<net::Loop>(system_clock(), "llmroute-sim")) {
-    auto options = value_or_raise(serve::parse_sim_options(config));
-    const WithoutGil others_run;
-    provider_ = value_or_raise(serve::SimProvider::start(*loop_, std::move(options)));
-  }
-  ~Simulation() { close(); }
-  Simulation(const Simulation&) = delete;
-  Simulation& operator=(const Simulation&) = delete;
-
-  serve::SimProvider& provider() { return *provider_; }
-  void set_faults(const std::string& faults) {
-    provider_->set_faults(value_or_raise(serve::parse_faults(faults)));
-  }
-  void close() {
-    const WithoutGil others_run;
-    provider_->close();
-    loop_->stop();
-  }
-
- private:
-  std::unique_ptr<net::Loop> loop_;
-  std::unique_ptr<serve::SimProvider> provider_;
-};
-
-void bind_simulation(py::module_& module) {
-  py::class_<Simulation>(module, "SimProvider", py::is_final())
-      .def(py::init<const std::string&>(), py::arg("config_json"))
-      .def_property_readonly("port", [](Simulation& s) { return s.provider().port(); })
-      .def_property_readonly("url", [](Simulation& s) { return s.provider().url(); })
-      .def("stats", [](Simulation& s) { return s.provider().stats_json(); })
-      .def("set_faults", &Simulation::set_faults, py::arg("faults_json"))
-      .def("kill",
-           [](Simulation& s) {
-             const WithoutGil others_run;
-             s.provider().kill();
-           })
-      .def("revive",
-           [](Simulation& s) {
-             const WithoutGil others_run;
-             check_or_raise(s.provider().revive());
-           })
-      .def("close", &Simulation::close);
-}
-
 py::bytes dumps(const py::object& value) {
   std::string out;
   auto done = append_json(out, value.ptr(), "");
@@ -195,7 +147,6 @@ void bind_module_functions(py::module_& module) {
   module.def("config_json_schema", [] { return config_json_schema(policy::policy_schema_json()); });
   module.def("policy_schema_json", &policy::policy_schema_json);
   module.def("dumps", &dumps, py::arg("value"));
-  bind_simulation(module);
 }
 
 }  // namespace llmroute::bindings
