@@ -4,7 +4,7 @@ ARGS ?=
 export JOBS
 
 PYTHON_FILES = python tests/py $(wildcard benchmarks examples) .ci
-CXX_FILES = find cpp tests/cpp benchmarks -name '*.h' -o -name '*.cpp'
+CXX_FILES = find cpp tests/cpp $(wildcard benchmarks) -name '*.h' -o -name '*.cpp'
 
 .PHONY: help demo test bench test-cpp test-py format lint dev clean
 
@@ -23,12 +23,13 @@ test:  ## everything: checks, sanitizers, types, tests, notebooks, examples, doc
 bench:  ## the table of speed and memory, beside the floor and the peers
 	@.ci/setup bench
 	@.ci/install wheel
+	@[ -d build/bench/peers ] || .venv/bin/python -m benchmarks --setup-peers
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-test-peers:  ## the part of the benchmarks that needs the peers from the package index
-	@.ci/setup test bench
+test-peers:  ## the tests against servers and clients that nobody here wrote
+	@.ci/setup test
 	@.ci/install
-	@.venv/bin/python -m pytest tests/py -q -k peers $(ARGS)
+	@.venv/bin/python -m pytest tests/py -k "peer or interop" $(ARGS)
 
 test-cpp:  ## the tests of the core, debug build; ARGS="-R wire"
 	@.ci/setup test
