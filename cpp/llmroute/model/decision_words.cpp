@@ -22,6 +22,7 @@ std::string with_unit(double value, int digits, std::string_view unit) {
 
 std::string duration(double ms) {
   if (!std::isfinite(ms)) return "an unknown time";
+  if (ms > 0 && ms < 0.95) return "under 1 ms";
   if (ms < 999.5) return with_unit(ms, 0, "ms");
   if (ms < 99'950) return with_unit(ms / 1e3, 1, "s");
   if (ms < 5'970'000) return with_unit(ms / 6e4, 0, "min");

@@ -14,9 +14,10 @@ TEST(Words, Durations) {
     double ms;
     const char* words;
   };
-  const Case cases[] = {{0, "0 ms"},      {212.4, "212 ms"},       {999.9, "1.0 s"},
-                        {4'100, "4.1 s"}, {99'900, "99.9 s"},      {120'000, "2 min"},
-                        {9e6, "2.5 h"},   {NAN, "an unknown time"}};
+  const Case cases[] = {
+      {0, "0 ms"},      {0.3, "under 1 ms"},     {0.97, "1 ms"},     {212.4, "212 ms"},
+      {999.9, "1.0 s"}, {4'100, "4.1 s"},        {99'900, "99.9 s"}, {120'000, "2 min"},
+      {9e6, "2.5 h"},   {NAN, "an unknown time"}};
   for (const Case& c : cases) EXPECT_EQ(words::duration(c.ms), c.words);
 }
 
