@@ -27,7 +27,9 @@ Failure unknown_model(const Inventory& inventory, const std::string& model) {
   Failure failure;
   failure.kind = ErrorKind::invalid_argument;
   if (model.empty()) {
-    failure.message = "name a group or deployment as model: there are several";
+    failure.message = inventory.groups.empty()
+                          ? "the router has no configuration yet"
+                          : "name a group or deployment as model: there are several";
     return failure;
   }
   std::vector<std::string_view> names;
@@ -41,7 +43,9 @@ Failure unknown_model(const Inventory& inventory, const std::string& model) {
 }  // namespace
 
 Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
-    : random_(seed), max_in_flight_(max_in_flight) {}
+    : inventory_(std::make_shared<const Inventory>()),
+      random_(seed),
+      max_in_flight_(max_in_flight) {}
 Dispatcher::~Dispatcher() = default;
 
 Result<void> Dispatcher::configure(InventoryPtr inventory) {
@@ -59,12 +63,10 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   const RequestId id = next_id_++;
   const std::uint64_t seed = request->options.seed.value_or(random_.next());
   const auto group = resolve_group(*inventory_, request->options.model);
-  const std::string model = request->options.model;
-  auto machine =
-      std::make_unique<RequestMachine>(id, std::move(request), inventory_, seed, now, wall);
-  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
+  Surroundings s = surroundings(now, actions);
   if (!group) {
-    machine->refuse(s, unknown_model(*inventory_, model));
+    machine->refuse(s, unknown_model(*inventory_, request->options.model));
   } else if (requests_.size() >= max_in_flight_) {
     machine->refuse(s, make_failure(ErrorKind::capacity,
                                     std::to_string(max_in_flight_) +
@@ -74,6 +76,10 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   }
   if (!machine->finished()) requests_.emplace(id, std::move(machine));
   return id;
+}
+
+Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
+  return {inventory_, board_, planner_, retry_budget_, scratch_, now, actions};
 }
 
 RequestMachine* Dispatcher::find(RequestId request) {
@@ -90,7 +96,7 @@ void Dispatcher::on_content(RequestId request, AttemptId attempt, Instant now, D
                             Actions& actions) {
   RequestMachine* machine = find(request);
   if (machine == nullptr) return;
-  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  Surroundings s = surroundings(now, actions);
   machine->on_content(s, attempt, ttft);
 }
 
@@ -98,7 +104,7 @@ void Dispatcher::on_outcome(RequestId request, AttemptId attempt, Instant now, O
                             std::vector<std::string> dropped, Actions& actions) {
   RequestMachine* machine = find(request);
   if (machine == nullptr) return;
-  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  Surroundings s = surroundings(now, actions);
   machine->on_outcome(s, attempt, std::move(outcome), std::move(dropped));
   settle(request);
 }
@@ -106,7 +112,7 @@ void Dispatcher::on_outcome(RequestId request, AttemptId attempt, Instant now, O
 void Dispatcher::on_timer(RequestId request, Instant now, Actions& actions) {
   RequestMachine* machine = find(request);
   if (machine == nullptr) return;
-  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  Surroundings s = surroundings(now, actions);
   machine->on_timer(s);
   settle(request);
 }
@@ -114,7 +120,7 @@ void Dispatcher::on_timer(RequestId request, Instant now, Actions& actions) {
 void Dispatcher::cancel(RequestId request, Instant now, Actions& actions) {
   RequestMachine* machine = find(request);
   if (machine == nullptr) return;
-  Surroundings s{inventory_, board_, planner_, retry_budget_, now, actions};
+  Surroundings s = surroundings(now, actions);
   machine->cancel(s);
   settle(request);
 }
@@ -125,9 +131,10 @@ void Dispatcher::note_planned(RequestId request, Duration planned) {
 
 DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTime wall) {
   Actions nothing;
-  Surroundings s{inventory_, board_, planner_, retry_budget_, now, nothing};
+  Surroundings s = surroundings(now, nothing);
   auto copy = std::make_shared<const ChatRequest>(request);
-  const std::uint64_t seed = request.options.seed.value_or(random_.next());
+  Random peek = random_;  // what the next request would draw; looking must not change it
+  const std::uint64_t seed = request.options.seed.value_or(peek.next());
   RequestMachine machine(0, std::move(copy), inventory_, seed, now, wall);
   const auto group = resolve_group(*inventory_, request.options.model);
   if (group) return machine.explain(s, *group);

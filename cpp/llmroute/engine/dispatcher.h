@@ -32,29 +32,30 @@ struct StartAttempt {
   RequestId request;
   AttemptId attempt;
   DeploymentIndex deployment;
-  std::uint16_t key;       // index in the deployment's pool
-  Timeouts timeouts;       // of the deployment; the caller's deadline is the engine's own timer
+  std::uint16_t key;  // index in the deployment's pool
+  Timeouts timeouts;  // of the deployment; the caller's deadline is the engine's own timer
 };
-struct CancelAttempt {     // close its socket; its outcome must not be reported any more
+struct CancelAttempt {  // close its socket; its outcome must not be reported any more
   RequestId request;
   AttemptId attempt;
 };
-struct SetTimer {          // call on_timer at `when`; a later SetTimer of the request replaces it
+struct SetTimer {  // call on_timer at `when`; a later SetTimer of the request replaces it
   RequestId request;
-  Instant when;            // kNever: no timer
+  Instant when;  // kNever: no timer
 };
-struct EmitRestart {       // tell the reader to discard what came
+struct EmitRestart {  // tell the reader to discard what came
   RequestId request;
 };
-struct Finish {            // the request's end; exactly one per request, the last action for it
+struct Finish {  // the request's end; exactly one per request, the last action for it
   RequestId request;
   DecisionPtr decision;
-  AttemptId attempt;       // whose reply the caller gets; 0 where it failed
+  AttemptId attempt;  // whose reply the caller gets; 0 where it failed
 };
 using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish>;
 using Actions = std::vector<Action>;
 
 class RequestMachine;
+struct Surroundings;
 
 class Dispatcher {
  public:
@@ -63,8 +64,10 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Swaps the inventory; requests in flight finish on the one they began with (their indices belong
-  // to it; health is written only while it is still the current one).
+  // Needed before the first request: without it every model is unknown. Swaps the inventory, or
+  // refuses it (unknown policy) and keeps what it has. Requests in flight finish on the one they
+  // began with: their indices belong to it, their news reaches the board where the deployment still
+  // is the same (standing.h).
   Result<void> configure(InventoryPtr inventory);
   const InventoryPtr& inventory() const { return inventory_; }
 
@@ -83,16 +86,19 @@ class Dispatcher {
   void cancel(RequestId request, Instant now, Actions& actions);
   // Events for a request that has finished are ignored: they may be on their way already.
 
-  // Plans without calling anyone: what `llmroute explain` and Python policies see.
+  // Plans without calling anyone: what `llmroute explain` and Python policies see. Draws what the
+  // next request would draw and leaves it to that request.
   DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
 
   const health::Board& board() const { return board_; }
+  const RetryBudget& retry_budget() const { return retry_budget_; }
   std::size_t in_flight() const { return requests_.size(); }
 
   // The time that filters and policy took, for the decision; the driver has the clock.
   void note_planned(RequestId request, Duration planned);
 
  private:
+  Surroundings surroundings(Instant now, Actions& actions);
   RequestMachine* find(RequestId request);
   void settle(RequestId request);
 
@@ -100,6 +106,7 @@ class Dispatcher {
   health::Board board_;
   policy::Planner planner_;
   RetryBudget retry_budget_;
+  std::vector<policy::PlanStep> scratch_;
   Random random_;
   std::size_t max_in_flight_;
   RequestId next_id_ = 1;

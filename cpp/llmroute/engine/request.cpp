@@ -1,28 +1,25 @@
 #include "llmroute/engine/request.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
+
+#include "llmroute/engine/backoff.h"
+#include "llmroute/engine/billing.h"
+#include "llmroute/engine/reaction.h"
+#include "llmroute/engine/verdict.h"
 
 namespace llmroute::engine {
 
 namespace {
 
-// Worth waiting for: the provider said when, or a key comes back by itself.
-bool waits_help(Reason reason) {
-  return reason == Reason::cooling_down || reason == Reason::rate_limit_exhausted ||
-         reason == Reason::no_usable_key;
-}
+constexpr int kMostAttempts = 100;  // as the configuration's own bound
 
-// Not now, but perhaps later in the life of this request.
-bool passes_by(Reason reason) {
-  return waits_help(reason) || reason == Reason::breaker_open || reason == Reason::breaker_probing;
-}
+constexpr std::string_view kBudgetSpent =
+    "the router's retry budget is exhausted: too many requests fail at the moment";
+constexpr std::string_view kNoTime = "no time was left for another attempt";
 
-Duration jittered_backoff(const Resilience& resilience, int rounds, Random& random) {
-  constexpr int kMostDoublings = 20;
-  const double base = to_ms(resilience.backoff_base) * std::ldexp(1.0, std::min(rounds, kMostDoublings));
-  return from_ms(random.unit() * std::min(base, to_ms(resilience.backoff_max)));
+Failure too_late(const char* when) {
+  return make_failure(ErrorKind::deadline_exceeded, std::string("the caller's deadline ") + when);
 }
 
 }  // namespace
@@ -34,12 +31,13 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
       request_(std::move(request)),
       inventory_(std::move(inventory)),
       random_(seed),
-      submitted_(now) {
+      submitted_(now),
+      idle_since_(now) {
   const RequestOptions& options = request_->options;
   const Resilience& resilience = inventory_->resilience;
   const auto deadline = options.deadline ? options.deadline : resilience.deadline;
   if (deadline) deadline_ = add_saturated(now, *deadline);
-  attempts_left_ = std::max(options.attempts.value_or(resilience.attempts), 1);
+  attempts_left_ = std::clamp(options.attempts.value_or(resilience.attempts), 1, kMostAttempts);
   decision_.request_id = request_->id;
   decision_.model_asked = options.model;
   decision_.policy_failure = options.policy_failure;
@@ -50,12 +48,22 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
   decision_.facts = request_->facts;
 }
 
+Standing RequestMachine::standing(Surroundings& s) const {
+  return Standing(*inventory_, *s.inventory, s.board, s.now);
+}
+
+bool RequestMachine::is_running(AttemptId attempt) const {
+  return !finished_ && running_ && attempt == decision_.attempts.back().number;
+}
+
+// --- planning -----------------------------------------------------------------------------------
+
 void RequestMachine::begin(Surroundings& s, GroupIndex group) {
   s.retry_budget.on_request();
-  plan(s, group);
-  if (deadline_ <= s.now) {
-    finish(s, DecisionStatus::failed,
-           make_failure(ErrorKind::deadline_exceeded, "the deadline had passed at the start"));
+  group_ = group;
+  plan(s);
+  if (s.now >= deadline_) {
+    finish(s, DecisionStatus::failed, too_late("had passed at the start"));
     return;
   }
   advance(s);
@@ -66,306 +74,187 @@ void RequestMachine::refuse(Surroundings& s, Failure failure) {
 }
 
 DecisionPtr RequestMachine::explain(Surroundings& s, GroupIndex group) {
-  plan(s, group);
+  group_ = group;
+  plan(s);
   finished_ = true;
   return std::make_shared<const Decision>(std::move(decision_));
 }
 
-void RequestMachine::plan(Surroundings& s, GroupIndex group) {
-  group_ = group;
-  const Group& chosen = inventory_->groups[group];
-  decision_.group = chosen.name;
+void RequestMachine::plan(Surroundings& s) {
+  const Group& chosen = inventory_->groups[group_];
   const RequestOptions& options = request_->options;
+  decision_.group = chosen.name;
   if (options.order) {
     decision_.policy = options.policy_label;
   } else {
-    decision_.policy = options.policy.value_or(chosen.policy.python ? chosen.policy.stand_in
-                                                                    : chosen.policy.name);
+    decision_.policy =
+        options.policy.value_or(chosen.policy.python ? chosen.policy.stand_in : chosen.policy.name);
   }
   const policy::PolicyEntry* entry = policy::find_policy(decision_.policy);
   decision_.policy_version = entry == nullptr ? 1 : entry->version;
-  steps_.clear();
+  route_.clear();
   decision_.candidates.clear();
-  std::vector<policy::PlanStep> planned;
-  s.planner.plan(group, *request_, s.board, s.now, random_, decision_.candidates, planned);
-  take_steps(planned, 0, 0);
-  const bool too_long = std::any_of(
-      decision_.candidates.begin(), decision_.candidates.end(),
-      [](const CandidateRecord& c) { return c.reason == Reason::context_too_short; });
-  if (planned.empty() && too_long) extend(s, chosen.on_context_too_long);
+  s.scratch.clear();
+  s.planner.plan(group_, *request_, s.board, s.now, random_, decision_.candidates, s.scratch);
+  add_places(s, 0);
+  const auto& records = decision_.candidates;
+  const bool too_long = std::any_of(records.begin(), records.end(), [](const CandidateRecord& c) {
+    return c.reason == Reason::context_too_short;
+  });
+  if (too_long && route_.ranked() == 0) extend(s, chosen.on_context_too_long);
 }
 
-bool RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& groups) {
+void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& groups) {
   // The planner knows the current configuration only; a request of an older one uses what it has.
-  if (groups.empty() || s.inventory != inventory_) return false;
-  const std::size_t before = steps_.size();
-  const std::size_t records = decision_.candidates.size();
-  std::vector<policy::PlanStep> planned;
-  planned.reserve(before);
-  for (const Step& step : steps_) planned.push_back(step.plan);
-  for (GroupIndex group : groups) {
-    s.planner.extend(group, *request_, s.board, s.now, random_, decision_.candidates, planned);
-  }
-  take_steps(planned, before, records);
-  return steps_.size() > before;
-}
-
-// The plan's own places, then those that were dropped for a while only: they are reserves, for a
-// request that fails elsewhere may find them working again.
-void RequestMachine::take_steps(const std::vector<policy::PlanStep>& planned, std::size_t from,
-                                std::size_t from_record) {
-  for (std::size_t i = from; i < planned.size(); ++i) steps_.push_back(Step{planned[i]});
-  for (std::size_t i = from_record; i < decision_.candidates.size(); ++i) {
-    const CandidateRecord& record = decision_.candidates[i];
-    if (!passes_by(record.reason)) continue;
-    const policy::PlanStep reserve{record.deployment, record.group, static_cast<std::uint32_t>(i)};
-    steps_.push_back(Step{reserve});
+  if (s.inventory != inventory_) return;
+  for (const GroupIndex group : groups) {
+    const std::size_t known = decision_.candidates.size();
+    const std::size_t ranked = route_.ranked();
+    s.scratch.assign(ranked, {});  // ranks go on from there
+    s.planner.extend(group, *request_, s.board, s.now, random_, decision_.candidates, s.scratch);
+    s.scratch.erase(s.scratch.begin(), s.scratch.begin() + static_cast<std::ptrdiff_t>(ranked));
+    add_places(s, known);
   }
 }
 
-const Deployment& RequestMachine::deployment_of(const Step& step) const {
-  return inventory_->deployments[step.plan.deployment];
+void RequestMachine::add_places(Surroundings& s, std::size_t known_records) {
+  // What a Python policy left out stays out, also where it was out for another reason at first.
+  const auto left_out = [this](const CandidateRecord& record) {
+    const auto& order = request_->options.order;
+    if (!order || record.group != group_) return false;
+    const std::string& name = inventory_->deployments[record.deployment].name;
+    return std::find(order->begin(), order->end(), name) == order->end();
+  };
+  route_.add(s.scratch, decision_.candidates, known_records, left_out);
 }
 
-// Health belongs to the current inventory; an index of an older one is translated by name.
-std::optional<DeploymentIndex> RequestMachine::current_index(Surroundings& s,
-                                                             DeploymentIndex index) const {
-  if (s.inventory == inventory_) return index;
-  const Deployment& mine = inventory_->deployments[index];
-  const auto found = s.inventory->find_deployment(mine.name);
-  if (!found) return std::nullopt;
-  const Deployment& theirs = s.inventory->deployments[*found];
-  const bool same = theirs.provider == mine.provider && theirs.model == mine.model &&
-                    theirs.base_url == mine.base_url;
-  return same ? found : std::nullopt;
-}
-
-health::Admission RequestMachine::admission(Surroundings& s, const Step& step) const {
-  const auto index = current_index(s, step.plan.deployment);
-  if (!index) return {};
-  const bool last = decision_.candidates[step.plan.record].last_usable;
-  return last ? s.board.admit_last(*index, s.now) : s.board.admit(*index, s.now);
-}
-
-// The first of the plan among those tried least often, of the ones that may be called now.
-RequestMachine::Choice RequestMachine::choose(Surroundings& s) {
-  Choice choice;
-  for (Step& step : steps_) {
-    if (step.banned) continue;
-    const health::Admission verdict = admission(s, step);
-    if (verdict.reason == Reason::kept) {
-      if (choice.step == nullptr || step.tries < choice.step->tries) choice.step = &step;
-    } else if (waits_help(verdict.reason)) {
-      const auto index = current_index(s, step.plan.deployment);
-      choice.unblocked = std::min(choice.unblocked, s.board.next_change(*index, s.now));
-    }
-  }
-  return choice;
-}
+// --- the next attempt ---------------------------------------------------------------------------
 
 void RequestMachine::advance(Surroundings& s) {
   if (attempts_left_ <= 0) {
-    give_up(s);
+    give_up(s, {});
     return;
   }
-  const Choice choice = choose(s);
-  if (choice.step == nullptr) {
-    if (choice.unblocked != kNever && wait_until(s, choice.unblocked)) return;
-    give_up(s);
-    return;
-  }
-  const bool again = choice.step->tries > 0;
-  if (again && !backed_off_) {
-    const Duration pause = jittered_backoff(inventory_->resilience, choice.step->tries - 1, random_);
-    if (!wait_until(s, add_saturated(s.now, pause))) {
-      give_up(s, "no time was left for another attempt");
-      return;
-    }
-    backed_off_ = true;
-    return;
-  }
-  backed_off_ = false;
-  const auto index = current_index(s, choice.step->plan.deployment);
+  Standing health = standing(s);
   const bool retry = !decision_.attempts.empty();
-  if (retry && index && !s.board.trusted(*index, s.now) && !s.retry_budget.try_spend()) {
-    give_up(s, "the router's retry budget is spent: too many requests fail at the moment");
+  const Route::Choice choice = route_.choose(health, retry && !s.retry_budget.can_spend());
+  if (!choice.go) {
+    if (choice.unaffordable) {
+      give_up(s, kBudgetSpent);
+    } else if (!wait_for(s, choice)) {
+      give_up(s, {});
+    }
     return;
   }
-  start(s, *choice.step, true);
+  const Place& place = route_[*choice.go];
+  if (place.tries > round_) {
+    if (!back_off(s, place.tries)) give_up(s, kNoTime);
+    return;
+  }
+  if (retry && !health.trusted(place.deployment)) s.retry_budget.try_spend();
+  start(s, *choice.go, true);
 }
 
 // False where the wait would be too long or pass the deadline.
-bool RequestMachine::wait_until(Surroundings& s, Instant when) {
-  if (when >= deadline_ || when - s.now > inventory_->resilience.max_retry_after) return false;
-  wait_until_ = when;
-  waited_ += when - s.now;
-  arm(s);
+bool RequestMachine::wait_for(Surroundings& s, const Route::Choice& choice) {
+  const Resilience& resilience = inventory_->resilience;
+  if (choice.back >= deadline_ || choice.back - idle_since_ > resilience.max_retry_after) {
+    return false;
+  }
+  const Instant spread = add_saturated(choice.back, full_jitter(resilience, 0, random_));
+  round_ = std::max(round_, choice.back_tries);  // this wait stands for a backoff
+  sleep_until(s, spread < deadline_ ? spread : choice.back);
   return true;
 }
 
-void RequestMachine::start(Surroundings& s, Step& step, bool charged) {
-  const auto index = current_index(s, step.plan.deployment);
-  const auto key = index ? s.board.pick_key(*index, s.now) : std::optional<std::uint16_t>(0);
-  AttemptRecord record;
-  record.number = static_cast<std::uint32_t>(decision_.attempts.size() + 1);
-  record.deployment = step.plan.deployment;
-  record.key = key.value_or(0);
+// False where the pause would pass the deadline: it is not begun then.
+bool RequestMachine::back_off(Surroundings& s, int round) {
+  const Duration pause = full_jitter(inventory_->resilience, round - 1, random_);
+  const Instant when = add_saturated(s.now, pause);
+  if (when >= deadline_) return false;
+  round_ = round;
+  sleep_until(s, when);
+  return true;
+}
+
+void RequestMachine::sleep_until(Surroundings& s, Instant when) {
+  wake_ = when;
+  arm(s);
+}
+
+void RequestMachine::start(Surroundings& s, std::size_t slot, bool charged) {
+  Standing health = standing(s);
+  Place& place = route_[slot];
+  AttemptRecord& record = decision_.attempts.emplace_back();
+  record.number = static_cast<std::uint32_t>(decision_.attempts.size());
+  record.deployment = place.deployment;
+  record.key = health.pick_key(place.deployment, place.rotations);
   record.charged = charged;
   record.started = s.now - submitted_;
-  record.waited = std::exchange(waited_, Duration::zero());
-  decision_.attempts.push_back(std::move(record));
+  record.waited = s.now - idle_since_;
   work_ = {request_->facts.prompt_tokens, request_->facts.expected_output()};
-  if (index) s.board.on_start(*index, s.now, work_);
-  if (charged) --attempts_left_;
-  ++step.tries;
-  running_step_ = &step;
-  attempt_started_ = s.now;
-  content_seen_ = false;
-  wait_until_ = kNever;
-  const Deployment& deployment = deployment_of(step);
-  s.actions.push_back(StartAttempt{id_, decision_.attempts.back().number, step.plan.deployment,
-                                   decision_.attempts.back().key,
-                                   deployment.timeouts.value_or(inventory_->resilience.timeouts)});
+  health.on_start(place.deployment, work_);
+  if (charged) {
+    --attempts_left_;
+    ++place.tries;
+  }
+  running_ = slot;
+  started_ = s.now;
+  content_at_ = kNever;
+  wake_ = kNever;
+  if (std::exchange(restart_due_, false)) {
+    ++decision_.restarts;
+    s.actions.push_back(EmitRestart{id_});
+  }
+  const Timeouts timeouts =
+      health.deployment(place.deployment).timeouts.value_or(inventory_->resilience.timeouts);
+  s.actions.push_back(StartAttempt{id_, record.number, place.deployment, record.key, timeouts});
   arm(s);
 }
 
 // One timer per request: the end of a wait or the deadline, whichever comes first.
 void RequestMachine::arm(Surroundings& s) {
-  const Instant when = std::min(wait_until_, deadline_);
+  const Instant when = std::min(wake_, deadline_);
   if (when == armed_) return;
   armed_ = when;
   s.actions.push_back(SetTimer{id_, when});
 }
 
+// --- events -------------------------------------------------------------------------------------
+
 void RequestMachine::on_content(Surroundings& s, AttemptId attempt, Duration ttft) {
-  if (finished_ || !running() || attempt != decision_.attempts.back().number) return;
-  if (std::exchange(content_seen_, true)) return;
-  const auto index = current_index(s, running_step_->plan.deployment);
-  if (index) s.board.on_first_content(*index, s.now, ttft, work_);
+  if (!is_running(attempt) || content_at_ != kNever) return;
+  content_at_ = s.now;
+  standing(s).on_first_content(decision_.attempts.back().deployment, ttft, work_);
 }
 
 void RequestMachine::on_outcome(Surroundings& s, AttemptId attempt, Outcome outcome,
                                 std::vector<std::string> dropped) {
-  if (finished_ || !running() || attempt != decision_.attempts.back().number) return;
-  outcome.content_started = outcome.content_started || content_seen_;
-  const bool interrupted = outcome.content_started && outcome.failure;
+  if (!is_running(attempt)) return;
+  if (content_at_ != kNever) outcome.content_started = true;
   end_attempt(s, std::move(outcome), std::move(dropped));
-  const AttemptRecord& record = decision_.attempts.back();
-  if (!record.outcome.failure) {
+  const Outcome& ended = decision_.attempts.back().outcome;
+  if (ended.ok()) {
     finish(s, DecisionStatus::ok, std::nullopt);
     return;
   }
-  const Failure failure = *record.outcome.failure;
-  if (s.now >= deadline_) {
-    finish(s, DecisionStatus::failed,
-           make_failure(ErrorKind::deadline_exceeded, "the deadline passed during an attempt"));
+  if (!ended.failure) {  // cancelled by the driver's own doing
+    finish(s, DecisionStatus::cancelled,
+           make_failure(ErrorKind::cancelled, "the attempt was cancelled"));
     return;
   }
-  if (interrupted) {
+  if (s.now >= deadline_) {
+    finish(s, DecisionStatus::failed, too_late("passed during an attempt"));
+    return;
+  }
+  if (ended.content_started) {
     if (request_->options.on_interrupt != OnInterrupt::restart) {
-      finish(s, DecisionStatus::failed, failure);
+      finish(s, DecisionStatus::failed, ended.failure);
       return;
     }
-    ++decision_.restarts;
-    s.actions.push_back(EmitRestart{id_});
+    restart_due_ = true;
   }
-  react(s, failure);
-}
-
-void RequestMachine::react(Surroundings& s, const Failure& failure) {
-  Step& step = *std::exchange(running_step_, nullptr);
-  switch (failure.kind) {
-    case ErrorKind::connect:
-    case ErrorKind::protocol:
-    case ErrorKind::attempt_timeout:
-    case ErrorKind::rate_limit:
-    case ErrorKind::overloaded:
-    case ErrorKind::server_error:
-    case ErrorKind::stream_interrupted:
-      advance(s);
-      return;
-    case ErrorKind::permission_denied:
-    case ErrorKind::not_found:
-      step.banned = true;
-      advance(s);
-      return;
-    case ErrorKind::authentication:
-    case ErrorKind::quota_exhausted:
-      react_key(s, step);
-      return;
-    case ErrorKind::context_length:
-      react_too_long(s, step, failure);
-      return;
-    case ErrorKind::content_filter:
-      react_filtered(s, failure);
-      return;
-    default:
-      finish(s, DecisionStatus::failed, failure);
-      return;
-  }
-}
-
-void RequestMachine::react_key(Surroundings& s, Step& step) {
-  const bool pool = deployment_of(step).keys.size() > 1;
-  // The board has marked the key by now; another one costs no attempt. Each failure kills a key, so
-  // the pool's size bounds this.
-  if (pool && admission(s, step).reason == Reason::kept) {
-    start(s, step, false);
-    return;
-  }
-  step.banned = true;
-  advance(s);
-}
-
-void RequestMachine::react_too_long(Surroundings& s, Step& failed, const Failure& failure) {
-  const Tokens window = deployment_of(failed).context_tokens.value_or(request_->facts.prompt_tokens);
-  const GroupIndex from = failed.plan.group;
-  for (Step& step : steps_) {
-    const auto known = deployment_of(step).context_tokens;
-    if (!known || *known <= window) step.banned = true;
-  }
-  failed.banned = true;
-  if (!std::exchange(extended_too_long_, true)) {
-    const Group& group = inventory_->groups[from];
-    extend(s, group.on_context_too_long.empty() ? inventory_->groups[group_].on_context_too_long
-                                                : group.on_context_too_long);
-  }
-  const bool any = std::any_of(steps_.begin(), steps_.end(), [](const Step& x) { return !x.banned; });
-  if (any) {
-    advance(s);
-  } else {
-    finish(s, DecisionStatus::failed, failure);
-  }
-}
-
-void RequestMachine::react_filtered(Surroundings& s, const Failure& failure) {
-  for (Step& step : steps_) step.banned = true;
-  if (!std::exchange(extended_filtered_, true) &&
-      extend(s, inventory_->groups[group_].on_content_filter)) {
-    advance(s);
-    return;
-  }
-  finish(s, DecisionStatus::failed, failure);
-}
-
-void RequestMachine::end_attempt(Surroundings& s, Outcome outcome,
-                                 std::vector<std::string> dropped) {
-  AttemptRecord& record = decision_.attempts.back();
-  const auto index = current_index(s, record.deployment);
-  if (index) s.board.on_outcome(*index, record.key, s.now, outcome, work_);
-  record.cost = cost_of_attempt(outcome, inventory_->deployments[record.deployment]);
-  record.outcome = std::move(outcome);
-  record.dropped_parameters = std::move(dropped);
-  record.finished = true;
-}
-
-Cost RequestMachine::cost_of_attempt(const Outcome& outcome, const Deployment& deployment) const {
-  if (outcome.ok() || outcome.content_started) return llmroute::cost_of(outcome.usage, deployment.price);
-  const bool may_be_billed = outcome.cancelled || (outcome.failure && outcome.failure->ambiguous);
-  if (!may_be_billed) return Cost{Usd{}, CostKind::exact};  // providers do not bill errors
-  Usage usage;
-  usage.input = request_->facts.prompt_tokens;
-  return llmroute::cost_of(usage, deployment.price);
+  react(s, Failure(*ended.failure));
 }
 
 void RequestMachine::on_timer(Surroundings& s) {
@@ -373,15 +262,15 @@ void RequestMachine::on_timer(Surroundings& s) {
   armed_ = kNever;
   if (s.now >= deadline_) {
     stop_running(s);
-    finish(s, DecisionStatus::failed,
-           make_failure(ErrorKind::deadline_exceeded, "the caller's deadline passed"));
+    finish(s, DecisionStatus::failed, too_late("passed"));
     return;
   }
-  if (running() || s.now < wait_until_) {
+  if (running_ || s.now < wake_) {
     arm(s);
     return;
   }
-  wait_until_ = kNever;
+  wake_ = kNever;
+  if (decision_.attempts.empty() && s.inventory == inventory_) plan(s);
   advance(s);
 }
 
@@ -391,61 +280,98 @@ void RequestMachine::cancel(Surroundings& s) {
   finish(s, DecisionStatus::cancelled, make_failure(ErrorKind::cancelled, "the caller went away"));
 }
 
+// --- after a failure ----------------------------------------------------------------------------
+
+void RequestMachine::react(Surroundings& s, const Failure& failure) {
+  const std::size_t slot = *std::exchange(running_, std::nullopt);
+  const Place place = route_[slot];
+  constexpr Tokens kAny{-1};
+  switch (reaction_to(failure.kind)) {
+    case Reaction::move_on: break;
+    case Reaction::leave: route_[slot].closed = true; break;
+    case Reaction::other_key: rotate_key(s, slot); return;
+    case Reaction::larger_window: {
+      const auto known = inventory_->deployments[place.deployment].context_tokens;
+      const Tokens window = known.value_or(request_->facts.prompt_tokens);
+      route_[slot].closed = true;
+      route_.keep_larger_windows(*inventory_, window);
+      detour(s, place.group, &Group::on_context_too_long, window, extended_too_long_);
+      break;
+    }
+    case Reaction::other_filter:
+      route_.close_all();
+      detour(s, place.group, &Group::on_content_filter, kAny, extended_filtered_);
+      break;
+    case Reaction::end: finish(s, DecisionStatus::failed, failure); return;
+  }
+  if (fault_of(failure.kind) == Fault::caller && !route_.any_open()) {
+    finish(s, DecisionStatus::failed, failure);
+    return;
+  }
+  advance(s);
+}
+
+void RequestMachine::rotate_key(Surroundings& s, std::size_t slot) {
+  Place& place = route_[slot];
+  Standing health = standing(s);
+  ++place.rotations;
+  const bool another = place.rotations < health.deployment(place.deployment).keys.size();
+  if (another && health.admit(place.deployment, place.last_usable).reason == Reason::kept) {
+    start(s, slot, false);
+    return;
+  }
+  place.closed = true;
+  advance(s);
+}
+
+// Where the failed place's group sends such requests, else where the first group does.
+void RequestMachine::detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window,
+                            bool& extended) {
+  const auto& own = inventory_->groups[from].*list;
+  const auto& groups = own.empty() ? inventory_->groups[group_].*list : own;
+  for (const GroupIndex group : groups) {
+    route_.reopen(inventory_->groups[group], *inventory_, window);
+  }
+  if (!std::exchange(extended, true)) extend(s, groups);
+}
+
+void RequestMachine::end_attempt(Surroundings& s, Outcome outcome,
+                                 std::vector<std::string> dropped) {
+  AttemptRecord& record = decision_.attempts.back();
+  standing(s).on_outcome(record.deployment, record.key, outcome, work_);
+  record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
+  record.outcome = std::move(outcome);
+  record.dropped_parameters = std::move(dropped);
+  record.finished = true;
+  idle_since_ = s.now;
+}
+
 void RequestMachine::stop_running(Surroundings& s) {
-  if (!running()) return;
+  if (!running_) return;
   s.actions.push_back(CancelAttempt{id_, decision_.attempts.back().number});
   Outcome outcome;
   outcome.cancelled = true;
-  outcome.content_started = content_seen_;
-  outcome.total = s.now - attempt_started_;
-  if (content_seen_) outcome.usage.input = request_->facts.prompt_tokens;
+  outcome.content_started = content_at_ != kNever;
+  outcome.total = s.now - started_;
+  if (outcome.content_started) {
+    outcome.ttft = content_at_ - started_;
+    outcome.usage = usage_when_stopped(request_->facts, s.now - content_at_);
+  }
   end_attempt(s, std::move(outcome), {});
-  running_step_ = nullptr;
 }
 
-void RequestMachine::give_up(Surroundings& s, std::string note) {
-  if (decision_.attempts.empty()) {
-    finish(s, DecisionStatus::failed, no_candidate(s));
-    return;
-  }
-  const Failure& last = *decision_.attempts.back().outcome.failure;
-  if (decision_.attempts.size() == 1 && note.empty()) {
-    finish(s, DecisionStatus::failed, last);
-    return;
-  }
-  Failure all = last;
-  all.kind = ErrorKind::all_attempts_failed;
-  const std::size_t count = decision_.attempts.size();
-  all.message = (count == 1 ? "1 attempt failed" : std::to_string(count) + " attempts failed") +
-                (note.empty() ? "" : "; " + note) + "; the last one: " +
-                std::string(slug(last.kind)) + (last.message.empty() ? "" : ": " + last.message);
-  finish(s, DecisionStatus::failed, std::move(all));
-}
+// --- the end ------------------------------------------------------------------------------------
 
-Failure RequestMachine::no_candidate(Surroundings& s) const {
-  Failure failure;
-  failure.kind = ErrorKind::no_candidate;
-  failure.message = "no deployment of \"" + decision_.group + "\" can take this request";
-  Instant earliest = kNever;
-  for (const CandidateRecord& candidate : decision_.candidates) {
-    failure.message += "; " + inventory_->deployments[candidate.deployment].name + ": " +
-                       describe(candidate);
-    const auto index = current_index(s, candidate.deployment);
-    if (index) earliest = std::min(earliest, s.board.next_change(*index, s.now));
-    constexpr std::size_t kMaxMessage = 600;
-    if (failure.message.size() > kMaxMessage) {
-      failure.message += "; ...";
-      break;
-    }
-  }
-  if (earliest != kNever) failure.retry_after = earliest - s.now;
-  return failure;
+void RequestMachine::give_up(Surroundings& s, std::string_view note) {
+  finish(s, DecisionStatus::failed,
+         decision_.attempts.empty() ? no_candidate(decision_, standing(s), s.now)
+                                    : attempts_failed(decision_, note));
 }
 
 void RequestMachine::finish(Surroundings& s, DecisionStatus status,
                             std::optional<Failure> failure) {
   finished_ = true;
-  running_step_ = nullptr;
+  running_.reset();
   if (armed_ != kNever) s.actions.push_back(SetTimer{id_, kNever});
   decision_.status = status;
   decision_.failure = std::move(failure);

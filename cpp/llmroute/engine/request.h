@@ -1,10 +1,10 @@
 // The machine of one request: which attempt next, how long to wait, when to give up.
 //
 // (event, now) -> actions; no IO. Owned by the dispatcher, used under its lock, destroyed after its
-// Finish action. The rules, by how the last attempt ended:
+// Finish action. No event throws; events for an attempt that is not running are ignored. The rules,
+// by how the last attempt ended (reaction.h):
 //
-//   rate_limit                       next candidate; with none left, wait as long as was asked
-//   connect, protocol, attempt_timeout, overloaded, server_error, stream_interrupted
+//   rate_limit, connect, protocol, attempt_timeout, overloaded, server_error, stream_interrupted
 //                                    next candidate; with all tried once, back off (full jitter)
 //                                    and go around again
 //   context_length                   only known larger windows, then groups in on_context_too_long
@@ -13,18 +13,34 @@
 //   permission_denied, not_found     next candidate, this one never again
 //   bad_request and the rest         never another attempt
 //
-// After content was seen nothing is tried again unless the caller asked for on_interrupt=restart.
-// A candidate is checked again when its turn comes. Where the rest is only cooling or out of keys
-// for a while, the request waits for the first of them, if that is within max_retry_after and the
-// deadline; an open breaker is never waited for. Every attempt but the first draws on the router's
-// retry budget, unless nothing speaks against where it goes.
+// Candidates: the plan, and behind it in reserve those that planning left out only for the moment
+// (route.h). Each is checked again when its turn comes.
+//
+// Waiting: where no candidate may be called now, the request waits for the first of them that said
+// when it will be back (cooling after a rate limit or overload, announced limits, keys), a little
+// longer by chance so that those who wait do not come at once. It does not wait past its deadline,
+// nor longer than max_retry_after between two attempts, and never for an open breaker. If nothing
+// was sent yet, the plan is made anew after the wait.
+//
+// After content was seen nothing is tried again unless the caller asked for on_interrupt=restart;
+// EmitRestart then comes with the next attempt, so a reader keeps what came where none follows.
+//
+// Every attempt but the first draws on the router's retry budget unless nothing speaks against where
+// it goes. The deadline is the engine's own timer: an attempt that runs then is cancelled, which
+// says nothing about the deployment.
+//
+// The end: one attempt fails as what it was, several as all_attempts_failed (verdict.h); where the
+// deadline passes while something runs or waits, deadline_exceeded; where nothing could be sent,
+// no_candidate.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "llmroute/engine/dispatcher.h"
+#include "llmroute/engine/route.h"
 
 namespace llmroute::engine {
 
@@ -34,12 +50,14 @@ struct Surroundings {
   health::Board& board;
   policy::Planner& planner;
   RetryBudget& retry_budget;
+  std::vector<policy::PlanStep>& scratch;
   Instant now;
   Actions& actions;
 };
 
 class RequestMachine {
  public:
+  // `inventory` is the current one; the machine keeps it, and its indices are used throughout.
   RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> request, InventoryPtr inventory,
                  std::uint64_t seed, Instant now, WallTime wall);
 
@@ -58,61 +76,48 @@ class RequestMachine {
   void note_planned(Duration planned) { decision_.planned = planned; }
 
  private:
-  // A place of the plan and what became of it.
-  struct Step {
-    policy::PlanStep plan;
-    int tries = 0;
-    bool banned = false;
-  };
-  struct Choice {
-    Step* step = nullptr;          // the one to try now, or null
-    Instant unblocked = kNever;    // else: when waiting would help
-  };
+  using GroupList = std::vector<GroupIndex> Group::*;
 
-  void plan(Surroundings& s, GroupIndex group);
-  bool extend(Surroundings& s, const std::vector<GroupIndex>& groups);
-  void take_steps(const std::vector<policy::PlanStep>& planned, std::size_t from,
-                  std::size_t from_record);
+  void plan(Surroundings& s);
+  void extend(Surroundings& s, const std::vector<GroupIndex>& groups);
+  void add_places(Surroundings& s, std::size_t known_records);
   void advance(Surroundings& s);
-  Choice choose(Surroundings& s);
-  health::Admission admission(Surroundings& s, const Step& step) const;
-  void start(Surroundings& s, Step& step, bool charged);
-  void react(Surroundings& s, const Failure& failure);
-  void react_too_long(Surroundings& s, Step& failed, const Failure& failure);
-  void react_filtered(Surroundings& s, const Failure& failure);
-  void react_key(Surroundings& s, Step& step);
-  bool wait_until(Surroundings& s, Instant when);
-  void end_attempt(Surroundings& s, Outcome outcome, std::vector<std::string> dropped);
-  Cost cost_of_attempt(const Outcome& outcome, const Deployment& deployment) const;
-  void give_up(Surroundings& s, std::string note = {});
-  void finish(Surroundings& s, DecisionStatus status, std::optional<Failure> failure);
-  Failure no_candidate(Surroundings& s) const;
+  void start(Surroundings& s, std::size_t slot, bool charged);
+  bool wait_for(Surroundings& s, const Route::Choice& choice);
+  bool back_off(Surroundings& s, int round);
+  void sleep_until(Surroundings& s, Instant when);
   void arm(Surroundings& s);
+  void react(Surroundings& s, const Failure& failure);
+  void rotate_key(Surroundings& s, std::size_t slot);
+  void detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window, bool& extended);
+  void end_attempt(Surroundings& s, Outcome outcome, std::vector<std::string> dropped);
   void stop_running(Surroundings& s);
-  std::optional<DeploymentIndex> current_index(Surroundings& s, DeploymentIndex index) const;
-  bool running() const { return running_step_ != nullptr; }
-  const Deployment& deployment_of(const Step& step) const;
+  void give_up(Surroundings& s, std::string_view note);
+  void finish(Surroundings& s, DecisionStatus status, std::optional<Failure> failure);
+  bool is_running(AttemptId attempt) const;
+  Standing standing(Surroundings& s) const;
 
   RequestId id_;
   std::shared_ptr<const ChatRequest> request_;
-  InventoryPtr inventory_;   // the one it began with; its indices are used throughout
+  InventoryPtr inventory_;
   Random random_;
   Decision decision_;
   Instant submitted_;
   Instant deadline_ = kNever;
   GroupIndex group_ = 0;
-  std::vector<Step> steps_;
+  Route route_;
   int attempts_left_ = 0;
+  int round_ = 0;  // places tried more often than this are backed off from first
   // The running attempt.
-  Step* running_step_ = nullptr;
+  std::optional<std::size_t> running_;  // its place in the route
   health::Work work_;
-  Instant attempt_started_{};
-  bool content_seen_ = false;
-  // Waiting.
-  Instant wait_until_ = kNever;
-  Duration waited_{};
-  bool backed_off_ = false;  // the wait before another round is over
-  Instant armed_ = kNever;
+  Instant started_{};
+  Instant content_at_ = kNever;  // of its first content
+  // Between attempts.
+  Instant idle_since_;        // submission or the end of the last attempt
+  Instant wake_ = kNever;     // the end of a wait
+  Instant armed_ = kNever;    // what the driver's timer is set to
+  bool restart_due_ = false;  // the next attempt begins with EmitRestart
   bool extended_too_long_ = false, extended_filtered_ = false;
   bool finished_ = false;
 };

@@ -9,7 +9,7 @@ void RetryBudget::on_request() {
 }
 
 bool RetryBudget::try_spend() {
-  if (balance_ < 1.0) return false;
+  if (!can_spend()) return false;
   balance_ -= 1.0;
   return true;
 }

@@ -171,8 +171,7 @@ TEST(Dispatcher, HoldsItsInvariantsUnderAnyOrderOfEvents) {
           request->options.attempts = 1 + static_cast<int>(chance.below(4));
           if (chance.below(2) == 0) request->options.on_interrupt = OnInterrupt::restart;
           if (chance.below(2) == 0) {
-            request->options.deadline =
-                milliseconds(static_cast<std::int64_t>(chance.below(2000)));
+            request->options.deadline = milliseconds(static_cast<std::int64_t>(chance.below(2000)));
           }
           Watched w;
           w.attempts_allowed = *request->options.attempts;
@@ -182,9 +181,7 @@ TEST(Dispatcher, HoldsItsInvariantsUnderAnyOrderOfEvents) {
           dispatcher.submit(request, now, WallTime{}, actions);
           break;
         }
-        case 1:
-          dispatcher.cancel(any, now, actions);
-          break;
+        case 1: dispatcher.cancel(any, now, actions); break;
         case 2:
           dispatcher.on_content(any, which, now, milliseconds(3), actions);
           if (oracle.all[any].running && which == attempt[any]) oracle.all[any].content = true;

@@ -1,0 +1,20 @@
+// What an attempt cost, as far as that can be known.
+#pragma once
+
+#include "llmroute/model/deployment.h"
+#include "llmroute/model/outcome.h"
+#include "llmroute/model/request.h"
+
+namespace llmroute::engine {
+
+// By its usage where the attempt succeeded, its content had begun or the provider counted tokens
+// before it failed. An attempt that was stopped or
+// whose answer never came may have been worked on: its prompt is counted as an estimate. Providers
+// do not bill refusals and errors: exactly nothing. Unknown without a price, unless it is nothing.
+Cost attempt_cost(const Outcome& outcome, const Deployment& deployment, const Facts& facts);
+
+// An estimate for an attempt that was stopped while content came: its prompt, and what a stream
+// usually carries in the time since the first content.
+Usage usage_when_stopped(const Facts& facts, Duration since_content);
+
+}  // namespace llmroute::engine

@@ -1,0 +1,63 @@
+#include "llmroute/engine/standing.h"
+
+#include <limits>
+
+namespace llmroute::engine {
+
+namespace {
+
+// No pool is this large, so the board blames no key for it.
+constexpr std::uint16_t kNoKey = std::numeric_limits<std::uint16_t>::max();
+
+}  // namespace
+
+std::optional<DeploymentIndex> Standing::place(DeploymentIndex index) const {
+  if (same()) return index;
+  const Deployment& mine = mine_.deployments[index];
+  const auto found = current_.find_deployment(mine.name);
+  if (!found) return std::nullopt;
+  const Deployment& theirs = current_.deployments[*found];
+  const bool unchanged = theirs.provider == mine.provider && theirs.model == mine.model &&
+                         theirs.base_url == mine.base_url;
+  return unchanged ? found : std::nullopt;
+}
+
+health::Admission Standing::admit(DeploymentIndex index, bool last_usable) const {
+  const auto there = place(index);
+  if (!there) return {};
+  return last_usable ? board_.admit_last(*there, now_) : board_.admit(*there, now_);
+}
+
+bool Standing::trusted(DeploymentIndex index) const {
+  const auto there = place(index);
+  return there && board_.trusted(*there, now_);
+}
+
+Instant Standing::next_change(DeploymentIndex index) const {
+  const auto there = place(index);
+  return there ? board_.next_change(*there, now_) : kNever;
+}
+
+std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
+  const std::size_t size = mine_.deployments[index].keys.size();
+  if (size == 0) return 0;
+  if (same()) return board_.pick_key(index, now_).value_or(0);
+  return static_cast<std::uint16_t>(rotations % size);
+}
+
+void Standing::on_start(DeploymentIndex index, health::Work& work) {
+  if (const auto there = place(index)) board_.on_start(*there, now_, work);
+}
+
+void Standing::on_first_content(DeploymentIndex index, Duration ttft, health::Work work) {
+  if (const auto there = place(index)) board_.on_first_content(*there, now_, ttft, work);
+}
+
+void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
+                          health::Work work) {
+  if (const auto there = place(index)) {
+    board_.on_outcome(*there, same() ? key : kNoKey, now_, outcome, work);
+  }
+}
+
+}  // namespace llmroute::engine

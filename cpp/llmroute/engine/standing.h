@@ -1,0 +1,46 @@
+// What the health board says about the deployments of one request's inventory.
+//
+// A request keeps the inventory it began with, the board follows the current one. A deployment that
+// keeps its name, provider, model and base URL is the same; of one that is gone nothing is known any
+// more: it is admitted, doubtful, and its outcomes are forgotten. Keys of another inventory are not
+// the same keys, so news about a key stays within one inventory.
+//
+// Made for the length of one event; owns nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "llmroute/health/board.h"
+
+namespace llmroute::engine {
+
+class Standing {
+ public:
+  Standing(const Inventory& mine, const Inventory& current, health::Board& board, Instant now)
+      : mine_(mine), current_(current), board_(board), now_(now) {}
+
+  bool same() const { return &mine_ == &current_; }
+  const Deployment& deployment(DeploymentIndex index) const { return mine_.deployments[index]; }
+
+  health::Admission admit(DeploymentIndex index, bool last_usable) const;
+  bool trusted(DeploymentIndex index) const;
+  Instant next_change(DeploymentIndex index) const;
+  // The key for an attempt; `rotations` counts those already given up by this request.
+  std::uint16_t pick_key(DeploymentIndex index, std::size_t rotations);
+
+  void on_start(DeploymentIndex index, health::Work& work);
+  void on_first_content(DeploymentIndex index, Duration ttft, health::Work work);
+  void on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
+                  health::Work work);
+
+ private:
+  std::optional<DeploymentIndex> place(DeploymentIndex index) const;
+
+  const Inventory& mine_;
+  const Inventory& current_;
+  health::Board& board_;
+  Instant now_;
+};
+
+}  // namespace llmroute::engine
