@@ -172,9 +172,13 @@ TEST_F(NginxTest, OneConnectionTrustedDoesNotMakeAnotherTrusted) {
 
 TEST_F(NginxTest, ManyStreamsShareOneConnection) {
   constexpr std::size_t kCount = 300;  // more than nginx allows at a time
-  const Nginx nginx({{"ssl http2", tls("good") + "location / { return 200 \"$connection\"; }"}});
-  Client client;
+  HttpServer upstream = HttpServer::fixed(200, "ok");
+  const Nginx nginx({{"ssl http2", tls("good") +
+                                       "location / { add_header X-Connection $connection; "
+                                       "proxy_pass " +
+                                       upstream.url() + "; }"}});
   std::vector<std::unique_ptr<ExchangeProbe>> probes;
+  Client client;
   for (std::size_t i = 0; i < kCount; ++i) probes.push_back(std::make_unique<ExchangeProbe>());
   on_loop(client.loop(), [&] {
     for (auto& probe : probes) {
@@ -184,11 +188,11 @@ TEST_F(NginxTest, ManyStreamsShareOneConnection) {
   std::set<std::string> connections;
   for (auto& probe : probes) {
     const Seen seen = probe->wait();
-    ASSERT_FALSE(seen.error) << seen.error->message;
-    connections.insert(seen.body);
+    EXPECT_FALSE(seen.error) << seen.error->message;
+    connections.insert(std::string(seen.head.headers.find("x-connection").value_or("")));
   }
-  // Streams beyond the server's limit may open a second or third connection, not one each.
-  EXPECT_LE(connections.size(), 4U);
+  // A hundred each, not one each; the odd one where a place became free at the last moment.
+  EXPECT_LE(connections.size(), 5U);
 }
 
 TEST_F(NginxTest, CarriesLargeBodiesOverHttp2) {

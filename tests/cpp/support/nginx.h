@@ -3,11 +3,15 @@
 // nginx, so no port is fixed and none can be taken in between.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include <cstdlib>
 #include <filesystem>
@@ -169,7 +173,18 @@ class Nginx {
     for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
     environment.push_back(variable.data());
     environment.push_back(nullptr);
-    EXPECT_EQ(::posix_spawn(&pid_, kProgram, nullptr, nullptr, argv.data(), environment.data()), 0);
+    pid_ = ::fork();
+    EXPECT_GE(pid_, 0);
+    if (pid_ > 0) return;
+      // In the child, and so only what is safe there. A test that crashes must not leave a server
+      // behind, nor a pipe that someone waits for the end of.
+#ifdef __linux__
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+    const int nowhere = ::open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; ++fd) ::dup2(nowhere, fd);
+    ::execve(kProgram, argv.data(), environment.data());
+    ::_exit(127);
   }
 
   TemporaryFolder folder_;
