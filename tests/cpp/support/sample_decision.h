@@ -76,8 +76,7 @@ inline Decision sample_decision() {
   decision.facts.needs.set(static_cast<std::size_t>(Capability::tools));
   decision.facts.prompt_tokens = {20'800};
   decision.facts.messages = 2;
-  decision.candidates = {kept(0, 0, 0.42F), kept(4, 1, 1.73F),
-                         candidate(1, Reason::excluded, 0, 0),
+  decision.candidates = {kept(0, 0, 0.42F), kept(4, 1, 1.73F), candidate(1, Reason::excluded, 0, 0),
                          candidate(2, Reason::context_too_short, 20'800, 16'385),
                          candidate(3, Reason::breaker_open, 6, 4'100)};
   decision.candidates[1].group = 1;
