@@ -31,6 +31,26 @@ using test::reply_and_close;
 using test::Seen;
 using test::Watched;
 
+HttpServer encoded(const std::string& encoding, std::string body) {
+  return HttpServer([encoding, body = std::move(body)](ServerRequest, Responder responder) {
+    wire::Headers headers;
+    headers.add("Content-Encoding", encoding);
+    responder.respond(200, headers, body);
+  });
+}
+
+// Answers the first request of every connection; at the second of the first connection it closes
+// without a word, as a server does whose keep-alive time ends in that very moment.
+RawServer::Script forgets_its_first_connection() {
+  return [](RawSocket socket, int number) {
+    for (int i = 0; i < 2; ++i) {
+      if (socket.read_until("\r\n\r\n").empty()) return;
+      if (number == 0 && i == 1) return;
+      socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+  };
+}
+
 TEST(TransportStale, AConnectionThatDiedIdleIsNoFailure) {
   RawServer server(forgets_its_first_connection());
   ManualClock clock;

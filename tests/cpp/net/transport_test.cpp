@@ -424,18 +424,6 @@ TEST(Transport, UsesTheProxyItIsGivenAndNoOther) {
 // --- kept connections that died
 // ----------------------------------------------------------------------
 
-// Answers the first request of every connection; at the second of the first connection it closes
-// without a word, as a server does whose keep-alive time ends in that very moment.
-RawServer::Script forgets_its_first_connection() {
-  return [](RawSocket socket, int number) {
-    for (int i = 0; i < 2; ++i) {
-      if (socket.read_until("\r\n\r\n").empty()) return;
-      if (number == 0 && i == 1) return;
-      socket.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    }
-  };
-}
-
 TEST(Transport, EndsWithExchangesInFlight) {
   Watched<int> asked;
   std::vector<Responder> held;  // server loop
