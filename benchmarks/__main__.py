@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks import extra, peers, report, servers
 from benchmarks.cases import CASES, Case
-from benchmarks.client import MODEL, PARAMS, big_messages
 from benchmarks.client import MESSAGES as SMALL
+from benchmarks.client import MODEL, PARAMS, big_messages
 
 HERE = Path(__file__).parent
 BUILD = HERE.parent / "build" / "bench"

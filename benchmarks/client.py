@@ -31,7 +31,10 @@ EXPECTED = "TCP begins slowly"
 def big_messages() -> list[dict[str, Any]]:
     """Messages with an image of four million base64 characters."""
     url = "data:image/png;base64," + "A" * 4_000_000
-    parts = [{"type": "text", "text": "what is it"}, {"type": "image_url", "image_url": {"url": url}}]
+    parts = [
+        {"type": "text", "text": "what is it"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]
     return [{"role": "user", "content": parts}]
 
 
@@ -164,7 +167,7 @@ def make_llmroute(base: str, kind: str, messages: list[dict[str, Any]]) -> One:
     router = llmroute.AsyncRouter(
         {
             "version": 1,
-            "deployments": {name: deployment for name in names},
+            "deployments": dict.fromkeys(names, deployment),
             "groups": {"fast": {"deployments": names}},
         }
     )

@@ -36,7 +36,8 @@ long status_kb(const char* key) {
   char line[256];
   long value = 0;
   while (file != nullptr && std::fgets(line, sizeof line, file) != nullptr) {
-    if (std::strncmp(line, key, std::strlen(key)) == 0) value = std::atol(line + std::strlen(key) + 1);
+    if (std::strncmp(line, key, std::strlen(key)) == 0)
+      value = std::atol(line + std::strlen(key) + 1);
   }
   if (file != nullptr) std::fclose(file);
   return value;
@@ -52,7 +53,8 @@ struct Handle {
 
 class Floor {
  public:
-  Floor(const char* url, int in_flight, const std::string& body) : handles_(static_cast<std::size_t>(in_flight)) {
+  Floor(const char* url, int in_flight, const std::string& body)
+      : handles_(static_cast<std::size_t>(in_flight)) {
     multi_ = curl_multi_init();
     epoll_ = epoll_create1(0);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -150,8 +152,8 @@ class Floor {
     epoll_event event{};
     event.data.fd = fd;
     if (what == CURL_POLL_REMOVE) return epoll_ctl(self->epoll_, EPOLL_CTL_DEL, fd, &event), 0;
-    event.events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) |
-                   ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
+    event.events =
+        ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
     epoll_ctl(self->epoll_, known != nullptr ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     if (known == nullptr) curl_multi_assign(self->multi_, fd, self);
     return 0;
@@ -187,11 +189,13 @@ int main(int count, char** words) {
   const double passed = now_seconds() - wall;
   std::vector<double>& l = floor.latencies;
   std::sort(l.begin(), l.end());
-  const auto stalls = std::count_if(l.begin(), l.end(), [](double s) { return s > 0.035 && s < 0.050; });
-  std::printf("{\"requests\":%ld,\"bad\":%ld,\"cpu_s\":%.6f,\"wall_s\":%.6f,\"chunks\":%ld,"
-              "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"stalls\":%ld,\"kb_in_flight\":%.2f}\n",
-              requests, floor.bad, used, passed, floor.chunks, l[l.size() / 2] * 1e3,
-              l[l.size() * 99 / 100] * 1e3, static_cast<long>(stalls),
-              static_cast<double>(status_kb("VmHWM:") - base_kb) / in_flight);
+  const auto stalls =
+      std::count_if(l.begin(), l.end(), [](double s) { return s > 0.035 && s < 0.050; });
+  std::printf(
+      "{\"requests\":%ld,\"bad\":%ld,\"cpu_s\":%.6f,\"wall_s\":%.6f,\"chunks\":%ld,"
+      "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"stalls\":%ld,\"kb_in_flight\":%.2f}\n",
+      requests, floor.bad, used, passed, floor.chunks, l[l.size() / 2] * 1e3,
+      l[l.size() * 99 / 100] * 1e3, static_cast<long>(stalls),
+      static_cast<double>(status_kb("VmHWM:") - base_kb) / in_flight);
   return floor.bad == 0 ? 0 : 1;
 }

@@ -50,10 +50,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     for r in rows:
         cells = [_figure(r["figures"].get(name)) for name in clients]
         bars = "; ".join(
-            f"{'ok' if b['ok'] else 'MISSED'}: {b['bar']} ({_figure(b['limit'])})" for b in r["bars"]
+            f"{'ok' if b['ok'] else 'MISSED'}: {b['bar']} ({_figure(b['limit'])})"
+            for b in r["bars"]
         )
         lines.append(f"| {r['case']} | {r['unit']} | " + " | ".join(cells) + f" | {bars} |")
     return "\n".join(lines) + "\n"
+
+
+def _verdict(bar: dict[str, Any]) -> str:
+    return f"{'ok' if bar['ok'] else 'MISSED'}: {bar['bar']} ({_figure(bar['limit'])})"
 
 
 def _figure(value: float | None) -> str:

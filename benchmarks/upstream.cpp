@@ -51,7 +51,8 @@ const std::string kText =
 std::string reply() {
   static const std::string body =
       R"({"id":"chatcmpl-1","object":"chat.completion","created":1750000000,"model":"gpt-4o-mini",)"
-      R"("choices":[{"index":0,"message":{"role":"assistant","content":")" + kText +
+      R"("choices":[{"index":0,"message":{"role":"assistant","content":")" +
+      kText +
       R"(","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":201,)"
       R"("completion_tokens":40,"total_tokens":241,"prompt_tokens_details":{"cached_tokens":0}}})";
   return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " +
@@ -66,17 +67,19 @@ std::string framed(const std::string& event) {
 
 const std::string kHead =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-const std::string kChunk = framed(
-    R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
-    R"("model":"gpt-4o-mini","system_fingerprint":"fp_1","choices":[{"index":0,"delta":)"
-    R"({"content":" window"},"logprobs":null,"finish_reason":null}]})" "\n\n");
+const std::string kChunk =
+    framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
+           R"("model":"gpt-4o-mini","system_fingerprint":"fp_1","choices":[{"index":0,"delta":)"
+           R"({"content":" window"},"logprobs":null,"finish_reason":null}]})"
+           "\n\n");
 const std::string kEnd =
     framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
            R"("model":"gpt-4o-mini","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"
            "\n\n") +
     framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
            R"("model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":201,)"
-           R"("completion_tokens":200,"total_tokens":401}})" "\n\n") +
+           R"("completion_tokens":200,"total_tokens":401}})"
+           "\n\n") +
     framed("data: [DONE]\n\n") + "0\r\n\r\n";
 
 class Upstream {
@@ -223,8 +226,7 @@ class Upstream {
 
   void flush(Connection& c) {
     while (c.sent < c.out.size()) {
-      const ssize_t put =
-          send(c.fd, c.out.data() + c.sent, c.out.size() - c.sent, MSG_NOSIGNAL);
+      const ssize_t put = send(c.fd, c.out.data() + c.sent, c.out.size() - c.sent, MSG_NOSIGNAL);
       if (put < 0) break;
       c.sent += static_cast<std::size_t>(put);
     }

@@ -109,7 +109,7 @@ class Decision:
 
 
 def format_ms(ms: float | None) -> str:
-    """Milliseconds as a person would say them."""
+    """Write milliseconds as a person would say them."""
     if ms is None:
         return "?"
     if ms < 1:
@@ -120,7 +120,7 @@ def format_ms(ms: float | None) -> str:
 
 
 def format_usd(cost: dict[str, Any]) -> str:
-    """A cost with its kind; an unknown one never looks like zero."""
+    """Write a cost with its kind; an unknown one never looks like zero."""
     if cost["kind"] == "unknown" or cost["usd"] is None:
         return "cost unknown"
     usd = cost["usd"]

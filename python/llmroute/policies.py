@@ -13,7 +13,8 @@ Examples
 >>> import llmroute
 >>> @llmroute.policy
 ... def cheapest_that_is_quick(request, candidates, context):
-...     return sorted(candidates, key=lambda c: (c.ttft_p95_ms > 800, c.estimated_cost_usd(request)))
+...     cost = {c.deployment: c.estimated_cost_usd(request) for c in candidates}
+...     return sorted(candidates, key=lambda c: (c.ttft_p95_ms > 800, cost[c.deployment]))
 >>> cheapest_that_is_quick.name
 'cheapest_that_is_quick'
 """
@@ -46,14 +47,10 @@ class PolicyRequest(Protocol):
         The messages in OpenAI's shape; parsed when first read.
     """
 
-    @property
-    def model(self) -> str: ...
-    @property
-    def prompt_tokens(self) -> int: ...
-    @property
-    def max_output_tokens(self) -> int | None: ...
-    @property
-    def messages(self) -> list[dict[str, Any]]: ...
+    model: str
+    prompt_tokens: int
+    max_output_tokens: int | None
+    messages: list[dict[str, Any]]
 
 
 class Candidate(Protocol):
@@ -75,20 +72,14 @@ class Candidate(Protocol):
         False while the latencies are priors.
     """
 
-    @property
-    def deployment(self) -> str: ...
-    @property
-    def ttft_p50_ms(self) -> float: ...
-    @property
-    def ttft_p95_ms(self) -> float: ...
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def error_rate(self) -> float: ...
-    @property
-    def weight(self) -> float: ...
-    @property
-    def measured(self) -> bool: ...
+    deployment: str
+    ttft_p50_ms: float
+    ttft_p95_ms: float
+    in_flight: int
+    error_rate: float
+    weight: float
+    measured: bool
+
     def estimated_cost_usd(self, request: PolicyRequest, /) -> float:
         """US dollars for this request; ``inf`` where the price is unknown, so it sorts last."""
         ...
@@ -231,9 +222,7 @@ class Plan:
     failure: str = ""
 
 
-def plan(
-    chosen: Policy, request: Any, candidates: Sequence[Candidate], context: PolicyContext
-) -> Plan:
+def plan(chosen: Policy, request: Any, candidates: Sequence[Any], context: PolicyContext) -> Plan:
     """Run a policy on this thread and check its answer; never raises for the policy's faults.
 
     A coroutine policy runs on an event loop of its own: on this thread where none is running here,
@@ -251,7 +240,7 @@ def plan(
 
 
 async def plan_async(
-    chosen: Policy, request: Any, candidates: Sequence[Candidate], context: PolicyContext
+    chosen: Policy, request: Any, candidates: Sequence[Any], context: PolicyContext
 ) -> Plan:
     """Like `plan`, for callers on an event loop; a coroutine policy runs on that loop."""
     if not chosen.is_async:
@@ -300,9 +289,7 @@ def _failed(chosen: Policy, error: Exception) -> Plan:
     return Plan([], [], f"{chosen.name} raised {type(error).__name__}")
 
 
-def _judge(
-    chosen: Policy, answer: Any, candidates: Sequence[Candidate], started: float
-) -> Plan:
+def _judge(chosen: Policy, answer: Any, candidates: Sequence[Any], started: float) -> Plan:
     if (time.perf_counter() - started) * 1000 > chosen.timeout_ms:
         return Plan([], [], f"{chosen.name} took longer than {chosen.timeout_ms:g} ms")
     reasons: Any = ()

@@ -14,8 +14,8 @@ namespace llmroute::analysis {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kRoles = {"system", "developer", "user",
-                                                    "assistant", "tool", "function"};
+constexpr std::array<std::string_view, 6> kRoles = {"system",    "developer", "user",
+                                                    "assistant", "tool",      "function"};
 
 // Not parameters: the router sets them, or every dialect carries them.
 bool always_carried(std::string_view key) {
@@ -180,9 +180,8 @@ Tokens estimate_prompt(const FactsReader& reader) {
 Result<Facts> read_facts(std::string_view body) {
   if (body.size() > defaults::kMaxRequestBytes) {
     return make_error(ErrorKind::invalid_argument,
-                      "the request body has " + std::to_string(body.size()) +
-                          " bytes; at most " + std::to_string(defaults::kMaxRequestBytes) +
-                          " are sent");
+                      "the request body has " + std::to_string(body.size()) + " bytes; at most " +
+                          std::to_string(defaults::kMaxRequestBytes) + " are sent");
   }
   FactsReader reader;
   const wire::ScanStatus status = wire::scan_json(body, defaults::kMaxJsonDepth, reader);

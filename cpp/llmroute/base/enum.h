@@ -63,10 +63,10 @@ constexpr std::optional<E> from_slug(std::string_view text) {
 }  // namespace llmroute
 
 // Use at namespace scope inside llmroute. Enumerators take no explicit values.
-#define LLMROUTE_ENUM(Name, ...)                                                      \
-  enum class Name : std::uint8_t { __VA_ARGS__ };                                     \
-  template <>                                                                         \
-  struct EnumTable<Name> {                                                            \
-    static constexpr std::array names =                                               \
-        detail::split_names<detail::count_names(#__VA_ARGS__)>(#__VA_ARGS__);         \
+#define LLMROUTE_ENUM(Name, ...)                                              \
+  enum class Name : std::uint8_t { __VA_ARGS__ };                             \
+  template <>                                                                 \
+  struct EnumTable<Name> {                                                    \
+    static constexpr std::array names =                                       \
+        detail::split_names<detail::count_names(#__VA_ARGS__)>(#__VA_ARGS__); \
   }

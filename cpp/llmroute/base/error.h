@@ -15,35 +15,35 @@
 namespace llmroute {
 
 LLMROUTE_ENUM(ErrorKind,
-              config,              // a configuration that cannot be used; nothing was changed
-              invalid_argument,    // the caller's own arguments; nothing was sent
-              no_candidate,        // every deployment was dropped, each with its reason
-              policy,              // a policy could not be built or has no stand-in
-              capacity,            // a limit or bound of this router is reached
-              budget_exceeded,     // money
-              connect,             // name, TCP or TLS; the provider never saw the request
-              protocol,            // what came back is not what the dialect promises
-              attempt_timeout,     // one of the four timeouts of an attempt
-              bad_request,         // 400-like: would fail everywhere
-              context_length,      // prompt too long for this model
-              content_filter,      // refused by the provider's filter
-              authentication,      // this key is not accepted
-              permission_denied,   // key known, but not allowed here
-              not_found,           // model or path unknown at the provider
-              quota_exhausted,     // credit or hard quota gone; waiting does not help
-              rate_limit,          // 429: waiting helps
-              overloaded,          // 503/529: the provider says it is too busy
-              server_error,        // other 5xx
-              stream_interrupted,  // cut before the dialect's terminator
-              all_attempts_failed, // the plan or its attempt budget ended
-              deadline_exceeded,   // the caller's own deadline over all attempts
-              cancelled,           // the caller went away
-              closed);             // the router was closed
+              config,               // a configuration that cannot be used; nothing was changed
+              invalid_argument,     // the caller's own arguments; nothing was sent
+              no_candidate,         // every deployment was dropped, each with its reason
+              policy,               // a policy could not be built or has no stand-in
+              capacity,             // a limit or bound of this router is reached
+              budget_exceeded,      // money
+              connect,              // name, TCP or TLS; the provider never saw the request
+              protocol,             // what came back is not what the dialect promises
+              attempt_timeout,      // one of the four timeouts of an attempt
+              bad_request,          // 400-like: would fail everywhere
+              context_length,       // prompt too long for this model
+              content_filter,       // refused by the provider's filter
+              authentication,       // this key is not accepted
+              permission_denied,    // key known, but not allowed here
+              not_found,            // model or path unknown at the provider
+              quota_exhausted,      // credit or hard quota gone; waiting does not help
+              rate_limit,           // 429: waiting helps
+              overloaded,           // 503/529: the provider says it is too busy
+              server_error,         // other 5xx
+              stream_interrupted,   // cut before the dialect's terminator
+              all_attempts_failed,  // the plan or its attempt budget ended
+              deadline_exceeded,    // the caller's own deadline over all attempts
+              cancelled,            // the caller went away
+              closed);              // the router was closed
 
 struct Error {
   ErrorKind kind = ErrorKind::invalid_argument;
   std::string message;  // one sentence, names the fix where there is one
-  std::string path;     // where in the configuration or request, e.g. "groups.fast.policy"; or empty
+  std::string path;  // where in the configuration or request, e.g. "groups.fast.policy"; or empty
   std::string nearest;  // the nearest valid name for an unknown one; or empty
 };
 

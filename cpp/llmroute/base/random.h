@@ -25,8 +25,8 @@ class Random {
   }
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }  // [0, 1), 53 bits
   std::uint64_t below(std::uint64_t bound);  // [0, bound); 0 for bound 0
-  double exponential(double mean);          // >= 0
-  double normal();                          // mean 0, deviation 1 (Box-Muller, no cached half)
+  double exponential(double mean);           // >= 0
+  double normal();                           // mean 0, deviation 1 (Box-Muller, no cached half)
 
  private:
   static constexpr std::uint64_t rotl(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }

@@ -9,12 +9,12 @@ namespace {
 class SystemClock final : public Clock {
  public:
   Instant now() const override {
-    return Instant(std::chrono::duration_cast<Duration>(
-        std::chrono::steady_clock::now().time_since_epoch()));
+    return Instant(
+        std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
   }
   WallTime wall_now() const override {
-    return WallTime(std::chrono::duration_cast<Duration>(
-        std::chrono::system_clock::now().time_since_epoch()));
+    return WallTime(
+        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
   }
 };
 

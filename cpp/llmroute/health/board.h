@@ -27,14 +27,14 @@ struct Admission {
 
 // What every decision reads of every candidate, kept in one cache line each and refreshed by events.
 struct Hot {
-  Instant blocked_until{};        // cooling, or announced limits exhausted
+  Instant blocked_until{};  // cooling, or announced limits exhausted
   Instant failure_share_at{};
-  double ttft_average_ms = 0;     // per unit of work, see latency.h
+  double ttft_average_ms = 0;  // per unit of work, see latency.h
   double total_average_ms = 0;
   float ttft_p50_ms = 0, ttft_p95_ms = 0;
-  float failure_share = 0;        // of the recent window, as of failure_share_at
+  float failure_share = 0;  // of the recent window, as of failure_share_at
   std::uint32_t in_flight = 0;
-  bool plain = true;              // breaker closed, not in slow start, no key dead or cooling
+  bool plain = true;  // breaker closed, not in slow start, no key dead or cooling
   bool measured = false;
 };
 

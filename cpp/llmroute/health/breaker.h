@@ -49,10 +49,10 @@ class Breaker : public Signal {
 
   BreakerOptions options_;
   BreakerStatus status_ = BreakerStatus::closed;
-  std::uint32_t epoch_ = 1;       // raised by every change of status
+  std::uint32_t epoch_ = 1;  // raised by every change of status
   int failures_in_row_ = 0;
   int probes_in_flight_ = 0;
-  Duration cooldown_{};           // of the present or last open time
+  Duration cooldown_{};  // of the present or last open time
   Instant open_until_{};
   Instant closed_at_ = Instant::min();  // for slow start; min: never opened
   Instant throttled_until_{};

@@ -47,8 +47,8 @@ Instant Keys::next_change(Instant now) const {
 }
 
 void Keys::describe(Instant now, NumberSink& sink) const {
-  const auto usable_now = std::count_if(until_.begin(), until_.end(),
-                                        [now](Instant until) { return until <= now; });
+  const auto usable_now =
+      std::count_if(until_.begin(), until_.end(), [now](Instant until) { return until <= now; });
   sink.number("keys_usable", static_cast<double>(usable_now));
   sink.number("keys_dead", static_cast<double>(dead()));
 }

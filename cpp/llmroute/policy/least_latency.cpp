@@ -32,7 +32,8 @@ class LeastLatency final : public Policy {
     for (Ranked& c : candidates) {
       const health::Hot& hot = context.board.hot(c.deployment);
       const bool try_it = !hot.measured && hot.in_flight == 0;
-      const double average = try_it ? std::min(quickest, hot.total_average_ms) : hot.total_average_ms;
+      const double average =
+          try_it ? std::min(quickest, hot.total_average_ms) : hot.total_average_ms;
       c.score = average * work * load_of(context, c) * (1.0 + jitter_ * context.random.unit());
       c.tie = static_cast<double>(c.record);
     }

@@ -177,9 +177,9 @@ bool Planner::follow_order(const RequestOptions& options, std::vector<CandidateR
   std::size_t placed = 0;
   for (const std::string& name : *options.order) {
     const auto wanted = inventory_->find_deployment(name);
-    const auto found = std::find_if(
-        ranked_.begin() + static_cast<std::ptrdiff_t>(placed), ranked_.end(),
-        [&](const Ranked& r) { return wanted && r.deployment == *wanted; });
+    const auto found =
+        std::find_if(ranked_.begin() + static_cast<std::ptrdiff_t>(placed), ranked_.end(),
+                     [&](const Ranked& r) { return wanted && r.deployment == *wanted; });
     if (found == ranked_.end()) continue;
     std::rotate(ranked_.begin() + static_cast<std::ptrdiff_t>(placed), found, found + 1);
     ++placed;
@@ -210,8 +210,8 @@ void Planner::rescue_last(const health::Board& board, Instant now,
   best->a = verdict.a;
   best->b = verdict.b;
   if (verdict.reason != Reason::kept) return;
-  steps.push_back({best->deployment, best->group,
-                   static_cast<std::uint32_t>(best - records.data())});
+  steps.push_back(
+      {best->deployment, best->group, static_cast<std::uint32_t>(best - records.data())});
 }
 
 Policy& Planner::policy_for(GroupIndex group, const RequestOptions& options) {

@@ -44,8 +44,8 @@ class Planner {
  private:
   void consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
                 Instant now, std::vector<CandidateRecord>& records);
-  health::Admission judge(DeploymentIndex d, const ChatRequest& request,
-                          const health::Board& board, Instant now) const;
+  health::Admission judge(DeploymentIndex d, const ChatRequest& request, const health::Board& board,
+                          Instant now) const;
   void rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,
                  Instant now, Random& random, std::vector<CandidateRecord>& records,
                  std::vector<PlanStep>& steps);
@@ -56,11 +56,11 @@ class Planner {
   void mark_seen(const std::vector<CandidateRecord>& records);
 
   InventoryPtr inventory_;
-  std::vector<Fitness> fitness_;        // by deployment
+  std::vector<Fitness> fitness_;  // by deployment
   std::vector<std::unique_ptr<Policy>> by_group_;
   std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>> overrides_;
-  std::vector<Ranked> ranked_;         // scratch
-  std::vector<std::uint32_t> seen_;    // scratch: stamp of the plan that has seen a deployment
+  std::vector<Ranked> ranked_;       // scratch
+  std::vector<std::uint32_t> seen_;  // scratch: stamp of the plan that has seen a deployment
   std::uint32_t stamp_ = 0;
 };
 

@@ -38,13 +38,13 @@ struct RankContext {
 // `probability`; the order of the span after rank() is the plan.
 struct Ranked {
   DeploymentIndex deployment = 0;
-  std::uint32_t record = 0;   // index in Decision::candidates
-  double weight = 1.0;        // of the member in its group, divided by its penalty
-  double load_factor = 1.0;   // 1 / weight: multiplies a load or a latency
-  double usd = 0.0;           // estimated cost of this request; not-a-number: unknown price
+  std::uint32_t record = 0;  // index in Decision::candidates
+  double weight = 1.0;       // of the member in its group, divided by its penalty
+  double load_factor = 1.0;  // 1 / weight: multiplies a load or a latency
+  double usd = 0.0;          // estimated cost of this request; not-a-number: unknown price
   double score = 0.0;
-  double tie = 0.0;           // breaks equal scores, smaller first
-  double probability = 1.0;   // of being first, where chance took part
+  double tie = 0.0;          // breaks equal scores, smaller first
+  double probability = 1.0;  // of being first, where chance took part
 };
 
 // Puts the best kExactlyRanked candidates in front by (score, tie); those behind them follow in no
@@ -61,7 +61,7 @@ class Policy {
 
 struct OptionSchema {
   std::string_view name;
-  double fallback;      // default
+  double fallback;  // default
   double min, max;
   std::string_view unit;
   std::string_view meaning;
@@ -69,8 +69,8 @@ struct OptionSchema {
 
 struct PolicyEntry {
   std::string_view name;
-  int version;                            // raised when decisions change for the same input
-  std::string_view summary;               // one sentence
+  int version;               // raised when decisions change for the same input
+  std::string_view summary;  // one sentence
   std::span<const OptionSchema> options;
   std::unique_ptr<Policy> (*make)(const Group& group, const std::map<std::string, double>& options);
 };

@@ -7,15 +7,15 @@ namespace llmroute::policy {
 // An implementation has no header: a policy in a new file declares its maker here.
 namespace {
 
-constexpr std::array kLatencyOptions = {
-    OptionSchema{"jitter", 0.1, 0.0, 1.0, "share", "random part of the score that parts near-ties"}};
+constexpr std::array kLatencyOptions = {OptionSchema{
+    "jitter", 0.1, 0.0, 1.0, "share", "random part of the score that parts near-ties"}};
 
 constexpr std::array kPolicies = {
     PolicyEntry{"ordered", 1, "the members in the order of the configuration", {}, make_ordered},
     PolicyEntry{"weighted", 1, "chance, in proportion to the members' weights", {}, make_weighted},
     PolicyEntry{"round_robin", 1, "in turn, smoothly by weight", {}, make_round_robin},
-    PolicyEntry{"least_in_flight", 1, "where the fewest attempts are under way", {},
-                make_least_in_flight},
+    PolicyEntry{
+        "least_in_flight", 1, "where the fewest attempts are under way", {}, make_least_in_flight},
     PolicyEntry{"least_latency", 1, "where the answer is expected soonest", kLatencyOptions,
                 make_least_latency},
     PolicyEntry{"least_cost", 1, "the cheapest for this request", {}, make_least_cost},

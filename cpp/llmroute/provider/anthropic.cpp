@@ -199,8 +199,8 @@ class Anthropic final : public Dialect {
     using enum Parameter;
     return parameter_set({seed, logprobs, top_logprobs, logit_bias, frequency_penalty,
                           presence_penalty, store, modalities, audio, prediction,
-                          web_search_options, functions, function_call, verbosity,
-                          prompt_cache_key, safety_identifier, metadata, service_tier, other});
+                          web_search_options, functions, function_call, verbosity, prompt_cache_key,
+                          safety_identifier, metadata, service_tier, other});
   }
 
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,

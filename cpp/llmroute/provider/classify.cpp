@@ -174,8 +174,8 @@ Failure classify_response(int status, std::string_view body) {
   if (status >= 300 && status < 400) {
     failure.message = "the provider redirects; redirects are not followed, correct the base_url";
   } else {
-    failure.message = body.empty() ? "an error without a body"
-                                   : "an error whose body is not a JSON error object";
+    failure.message =
+        body.empty() ? "an error without a body" : "an error whose body is not a JSON error object";
   }
   return failure;
 }

@@ -15,9 +15,9 @@ namespace llmroute::provider {
 // What an error document says, whatever its shape.
 struct ErrorFields {
   std::string type;
-  std::string code;     // text or number, as text
+  std::string code;  // text or number, as text
   std::string message;
-  bool found = false;   // there was an error object, or a text in its place
+  bool found = false;  // there was an error object, or a text in its place
 };
 
 // Reads {"error": {...}}, {"error": "text"}, {"type": "error", "error": {...}},

@@ -30,19 +30,14 @@ const char* skip_container(const char* p, const char* end) {
   int depth = 0;
   while (p < end) {
     switch (*p) {
-      case '"':
-        p = skip_string(p, end);
-        continue;
+      case '"': p = skip_string(p, end); continue;
       case '{':
-      case '[':
-        ++depth;
-        break;
+      case '[': ++depth; break;
       case '}':
       case ']':
         if (--depth == 0) return p + 1;
         break;
-      default:
-        break;
+      default: break;
     }
     ++p;
   }

@@ -100,12 +100,12 @@ class JsonWriter {
   JsonWriter& end_object();
   JsonWriter& begin_array();
   JsonWriter& end_array();
-  JsonWriter& key(std::string_view name);           // escaped
-  JsonWriter& string(std::string_view text);        // escaped; text must be UTF-8
-  JsonWriter& quoted(std::string_view escaped);     // in quotes as it came: escaped already
-  JsonWriter& raw(std::string_view json);           // one value as it came
+  JsonWriter& key(std::string_view name);        // escaped
+  JsonWriter& string(std::string_view text);     // escaped; text must be UTF-8
+  JsonWriter& quoted(std::string_view escaped);  // in quotes as it came: escaped already
+  JsonWriter& raw(std::string_view json);        // one value as it came
   JsonWriter& integer(std::int64_t value);
-  JsonWriter& number(double value);                 // shortest form; not-a-number and infinities: null
+  JsonWriter& number(double value);  // shortest form; not-a-number and infinities: null
   JsonWriter& boolean(bool value);
   JsonWriter& null();
 

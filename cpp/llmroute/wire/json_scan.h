@@ -30,9 +30,9 @@ struct JsonEvents {
 
 struct ScanStatus {
   bool ok = true;
-  bool stopped = false;         // by the handler
-  std::size_t offset = 0;       // where it went wrong
-  const char* problem = "";     // static text
+  bool stopped = false;      // by the handler
+  std::size_t offset = 0;    // where it went wrong
+  const char* problem = "";  // static text
 };
 
 namespace detail {

@@ -10,7 +10,8 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 const char* find_line_end(const char* p, const char* end) {
   // Two memchr passes beat one byte loop, and streams rarely hold a CR at all.
-  const auto* lf = static_cast<const char*>(std::memchr(p, '\n', static_cast<std::size_t>(end - p)));
+  const auto* lf =
+      static_cast<const char*>(std::memchr(p, '\n', static_cast<std::size_t>(end - p)));
   const char* stop = lf == nullptr ? end : lf;
   const auto* cr =
       static_cast<const char*>(std::memchr(p, '\r', static_cast<std::size_t>(stop - p)));
@@ -53,7 +54,8 @@ bool SseParser::accept_line(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == 0) return false;  // a comment
   const std::string_view field = line.substr(0, colon);
-  std::string_view value = colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
+  std::string_view value =
+      colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
   if (!value.empty() && value.front() == ' ') value.remove_prefix(1);
   if (field == "data") {
     if (has_data_) data_.push_back('\n');

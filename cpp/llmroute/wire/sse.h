@@ -47,7 +47,9 @@ class SseParser {
   bool take_line(std::string_view& bytes, std::string_view& line);
   // Reads one line; true where it is the empty one that completes an event with data.
   bool accept_line(std::string_view line);
-  std::string_view event_type() const { return type_.empty() ? "message" : std::string_view(type_); }
+  std::string_view event_type() const {
+    return type_.empty() ? "message" : std::string_view(type_);
+  }
   void reset_event();
   static Error too_large();
 
@@ -55,8 +57,8 @@ class SseParser {
   std::string line_;  // an unfinished line
   std::string type_, data_;
   bool has_data_ = false;
-  bool after_cr_ = false;   // a LF that comes next belongs to the line before
-  bool at_start_ = true;    // a byte order mark may come
+  bool after_cr_ = false;  // a LF that comes next belongs to the line before
+  bool at_start_ = true;   // a byte order mark may come
 };
 
 }  // namespace llmroute::wire

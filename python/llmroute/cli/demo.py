@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmroute._types import OnInterrupt
 from llmroute.cli import screen
 from llmroute.errors import LlmrouteError
 from llmroute.router import AsyncRouter
@@ -84,7 +85,12 @@ class World:
             "east": provider("openai", 70, 600, 3),
             "west": provider("anthropic", 95, 500, 4),
         }
-        prices = {FAVOURITE: (0.60, 2.40), "south": (0.80, 4.0), "east": (0.3, 1.2), "west": (0.25, 1.25)}
+        prices = {
+            FAVOURITE: (0.60, 2.40),
+            "south": (0.80, 4.0),
+            "east": (0.3, 1.2),
+            "west": (0.25, 1.25),
+        }
         self.deployments = {
             name: {
                 **p.deployment(),
@@ -106,11 +112,18 @@ class World:
         limited = [Fault("rate_limit", chance=0.9, retry_after_s=1)]
 
         def overload(faults: list[Fault]) -> Callable[[], None]:
-            return lambda: [p[n].set_faults(faults) for n in ("east", "west")] and None
+            def happen() -> None:
+                p["east"].set_faults(faults)
+                p["west"].set_faults(faults)
+
+            return happen
 
         return {
             at(0.25): (f"{FAVOURITE}, the favourite, is killed in mid-flight", p[FAVOURITE].kill),
-            at(0.40): ("south begins to answer 429 (9 of 10)", lambda: p["south"].set_faults(limited)),
+            at(0.40): (
+                "south begins to answer 429 (9 of 10)",
+                lambda: p["south"].set_faults(limited),
+            ),
             at(0.55): ("east and west are overloaded (6 of 10)", overload(busy)),
             at(0.60): ("south works again", lambda: p["south"].set_faults([])),
             at(0.70): ("east and west work again", overload([])),
@@ -140,7 +153,7 @@ def run(*, seed: int, requests: int, as_json: bool) -> int:
         0 where no user saw a failure, else 1.
     """
     requests = max(requests, 40)
-    show = screen.Silent() if as_json else screen.Story()
+    show = screen.Screen() if as_json else screen.Story()
     started = time.perf_counter()
     jobs = _traffic(seed, requests)
     routed = asyncio.run(_routed(seed, jobs, show))
@@ -199,7 +212,7 @@ async def _routed(seed: int, jobs: list[Job], show: screen.Screen) -> Tally:
 
 
 async def _alone(seed: int, jobs: list[Job], show: screen.Screen) -> Tally:
-    """The same traffic and faults with one deployment, one attempt each."""
+    """Send the same traffic to one deployment with the same faults, one attempt each."""
     show.say(f"\nThe same traffic again, straight to {FAVOURITE}, without routing ...")
     world = World(seed, len(jobs))
     config = {
@@ -210,7 +223,7 @@ async def _alone(seed: int, jobs: list[Job], show: screen.Screen) -> Tally:
     }
     try:
         async with AsyncRouter(config, seed=seed) as router:
-            return await _drive(router, FAVOURITE, jobs, world, screen.Silent(), restart=False)
+            return await _drive(router, FAVOURITE, jobs, world, screen.Screen(), restart=False)
     finally:
         world.close()
 
@@ -258,7 +271,7 @@ async def _one(
     tally.requests += 1
     try:
         if job.stream:
-            on_interrupt = "restart" if restart else "raise"
+            on_interrupt: OnInterrupt = "restart" if restart else "raise"
             async with router.stream(job.prompt, model=model, on_interrupt=on_interrupt) as stream:
                 async for _ in stream:
                     pass

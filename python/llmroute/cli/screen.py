@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol
+from typing import Any
 
 from llmroute.explain import format_usd, render
 
-__all__ = ["Screen", "Silent", "Story"]
+__all__ = ["Screen", "Story"]
 
 
-class Screen(Protocol):
-    """Where a run tells what happens."""
-
-    def title(self, config: dict[str, Any]) -> None: ...
-    def say(self, text: str) -> None: ...
-    def piece(self, text: str) -> None: ...
-    def event(self, number: int, text: str) -> None: ...
-    def decision(self, decision: dict[str, Any]) -> None: ...
-    def progress(self, done: int, total: int, failures: int) -> None: ...
-    def progress_end(self) -> None: ...
-    def summary(self, document: dict[str, Any]) -> None: ...
-
-
-class Silent:
-    """Shows nothing."""
+class Screen:
+    """Where a run tells what happens; this one shows nothing."""
 
     def title(self, config: dict[str, Any]) -> None:
         """Show nothing."""
@@ -51,7 +38,7 @@ class Silent:
         """Show nothing."""
 
 
-class Story:
+class Story(Screen):
     """Tells it on standard output; colour and a moving line only on a terminal."""
 
     def __init__(self) -> None:

@@ -192,7 +192,9 @@ def _plain(faults: Sequence[Fault | Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [f.to_dict() if isinstance(f, Fault) else dict(f) for f in faults]
 
 
-def read_simulation(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def read_simulation(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
     """Read a simulation: ``providers`` by name, each with the options of `SimulatedProvider`.
 
     Parameters

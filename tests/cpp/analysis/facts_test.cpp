@@ -18,7 +18,8 @@ bool has(const Facts& facts, Parameter parameter) {
 TEST(ReadFacts, CountsMessagesAndEstimatesTokens) {
   const std::string body =
       R"({"model":"m","stream":true,"messages":[{"role":"system","content":"abcd"},)"
-      R"({"role":"user","content":")" + std::string(400, 'x') + "\"}]}";
+      R"({"role":"user","content":")" +
+      std::string(400, 'x') + "\"}]}";
   const auto facts = read_facts(body);
   ASSERT_TRUE(facts) << facts.error().message;
   EXPECT_EQ(facts->messages, 2U);
@@ -47,8 +48,8 @@ TEST(ReadFacts, SeesWhatTheRequestNeeds) {
           "response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{}}},
           "temperature":0,"user":null,"max_completion_tokens":77,"my_field":1})");
   ASSERT_TRUE(facts) << facts.error().message;
-  for (Capability c : {Capability::tools, Capability::json_schema, Capability::audio,
-                       Capability::files}) {
+  for (Capability c :
+       {Capability::tools, Capability::json_schema, Capability::audio, Capability::files}) {
     EXPECT_TRUE(needs(*facts, c)) << slug(c);
   }
   for (Parameter p : {Parameter::tools, Parameter::response_format, Parameter::temperature,
@@ -106,8 +107,8 @@ TEST(ReadFacts, RefusesWithThePathAndTheNearestName) {
 }
 
 TEST(ReadFacts, RefusesADepthOfAHundredThousand) {
-  const std::string deep = R"({"messages":[{"role":"user","content":)" +
-                           std::string(100'000, '[') + std::string(100'000, ']') + "}]}";
+  const std::string deep = R"({"messages":[{"role":"user","content":)" + std::string(100'000, '[') +
+                           std::string(100'000, ']') + "}]}";
   const auto facts = read_facts(deep);
   ASSERT_FALSE(facts);
   EXPECT_NE(facts.error().message.find("nested too deeply"), std::string::npos);

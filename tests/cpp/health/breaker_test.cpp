@@ -63,17 +63,18 @@ TEST_F(BreakerTest, ASuccessEndsTheRow) {
 
 TEST_F(BreakerTest, OpensByShareInTheWindow) {
   configure({1000, 0.5, seconds(10), 1});
-  for (int i = 0; i < defaults::kBreakerMinRequests - 1; ++i) attempt(i % 2 ? success() : failure());
+  for (int i = 0; i < defaults::kBreakerMinRequests - 1; ++i)
+    attempt(i % 2 ? success() : failure());
   EXPECT_EQ(reason(), Reason::kept) << "too few to tell";
   attempt(failure());
   EXPECT_EQ(reason(), Reason::breaker_open);
 }
 
 TEST_F(BreakerTest, FaultsOfTheRequestAndOfKeysDoNotCount) {
-  for (ErrorKind kind : {ErrorKind::bad_request, ErrorKind::context_length,
-                         ErrorKind::content_filter, ErrorKind::authentication,
-                         ErrorKind::quota_exhausted, ErrorKind::rate_limit,
-                         ErrorKind::invalid_argument}) {
+  for (ErrorKind kind :
+       {ErrorKind::bad_request, ErrorKind::context_length, ErrorKind::content_filter,
+        ErrorKind::authentication, ErrorKind::quota_exhausted, ErrorKind::rate_limit,
+        ErrorKind::invalid_argument}) {
     for (int i = 0; i < 20; ++i) attempt(failure(kind));
     EXPECT_EQ(reason(), Reason::kept) << slug(kind);
   }

@@ -24,7 +24,8 @@ TEST(Anthropic, CarriesALargeImageWithoutTouchingItsBytes) {
   const std::string image(4'000'000, 'A');
   ChatRequest request;
   request.body = R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":)"
-                 R"({"url":"data:image/jpeg;base64,)" + image + R"("}}]}]})";
+                 R"({"url":"data:image/jpeg;base64,)" +
+                 image + R"("}}]}]})";
   const auto encoded = find_dialect("anthropic")->encode(request, Deployment(), Secret());
   ASSERT_TRUE(encoded);
   EXPECT_TRUE(wire::validate_json(encoded->http.body));

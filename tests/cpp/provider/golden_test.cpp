@@ -54,8 +54,8 @@ TEST(Golden, RequestsAreWrittenAsTheProviderReadsThem) {
       const Ordered options = test.value("options", Ordered::object());
       request.options.stream = options.value("stream", false);
       request.options.drop_unsupported = options.value("drop_unsupported", false);
-      const auto encoded = find_dialect(dialect)->encode(
-          request, deployment_of(test, dialect), Secret("sk-golden"));
+      const auto encoded =
+          find_dialect(dialect)->encode(request, deployment_of(test, dialect), Secret("sk-golden"));
       if (test.contains("error")) {
         ASSERT_FALSE(encoded);
         EXPECT_EQ(slug(encoded.error().kind), test["error"]["kind"].get<std::string>());
@@ -64,8 +64,7 @@ TEST(Golden, RequestsAreWrittenAsTheProviderReadsThem) {
       }
       ASSERT_TRUE(encoded) << encoded.error().message;
       EXPECT_EQ(Json::parse(encoded->http.body), plain(test["body"]));
-      EXPECT_EQ(encoded->dropped_parameters,
-                test.value("dropped", std::vector<std::string>()));
+      EXPECT_EQ(encoded->dropped_parameters, test.value("dropped", std::vector<std::string>()));
       EXPECT_EQ(encoded->http.method, "POST");
       const std::string accept = request.options.stream ? "text/event-stream" : "application/json";
       EXPECT_EQ(encoded->http.headers.find("accept"), accept);
@@ -125,15 +124,12 @@ TEST(Golden, RepliesAreReadAndTurnedAround) {
 
 Json delta_json(const Delta& d) {
   switch (d.kind) {
-    case DeltaKind::tool_call:
-      return {"tool_call", d.tool_index, d.tool_id, d.tool_name, d.text};
-    case DeltaKind::finish:
-      return {"finish", d.finish_reason};
+    case DeltaKind::tool_call: return {"tool_call", d.tool_index, d.tool_id, d.tool_name, d.text};
+    case DeltaKind::finish: return {"finish", d.finish_reason};
     case DeltaKind::usage:
       return {"usage", d.usage.input.count, d.usage.output.count, d.usage.cached_input.count,
               d.usage.reasoning.count};
-    default:
-      return {std::string(slug(d.kind)), d.text};
+    default: return {std::string(slug(d.kind)), d.text};
   }
 }
 
@@ -146,8 +142,7 @@ struct Heard {
 template <class NextSize>
 Heard listen(const Ordered& test, const std::string& dialect, std::string_view bytes,
              NextSize next_size) {
-  const auto decoder =
-      find_dialect(dialect)->stream_decoder(deployment_of(test, dialect));
+  const auto decoder = find_dialect(dialect)->stream_decoder(deployment_of(test, dialect));
   Heard heard;
   std::vector<Delta> deltas;
   std::optional<Failure> failure;
@@ -231,9 +226,10 @@ TEST(Golden, ErrorsGetTheirClass) {
 }
 
 TEST(Golden, WordsOfThePromptNeverSteerTheClass) {
-  const std::vector<std::string> echoes = {
-      "rate limit exceeded", "429 too many requests", "context_length_exceeded",
-      "insufficient_quota", "overloaded_error", "content_filter", "invalid_api_key"};
+  const std::vector<std::string> echoes = {"rate limit exceeded",     "429 too many requests",
+                                           "context_length_exceeded", "insufficient_quota",
+                                           "overloaded_error",        "content_filter",
+                                           "invalid_api_key"};
   for (const std::string& dialect : kDialects) {
     for (int status : {400, 422, 500, 502}) {
       for (const std::string& echo : echoes) {

@@ -93,8 +93,10 @@ TEST(JsonWriter, KeepsCommasRight) {
 
 TEST(JsonWriter, WritesNoNumbersThatJsonLacks) {
   std::string out;
-  JsonWriter(out).begin_array().number(std::nan("")).number(
-      std::numeric_limits<double>::infinity());
+  JsonWriter(out)
+      .begin_array()
+      .number(std::nan(""))
+      .number(std::numeric_limits<double>::infinity());
   EXPECT_EQ(out, "[null,null");
 }
 

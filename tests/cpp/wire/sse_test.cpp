@@ -39,7 +39,10 @@ const std::vector<Case>& cases() {
       {"one leading space only", "data:  a\n\ndata:b\n\n", "message| a;message|b;"},
       {"unknown fields", "id: 7\nretry: 10\nfoo\ndata: a\n\n", "message|a;"},
       {"empty data", "data\n\n", "message|;"},
-      {"byte order mark", "\xEF\xBB\xBF" "data: a\n\n", "message|a;"},
+      {"byte order mark",
+       "\xEF\xBB\xBF"
+       "data: a\n\n",
+       "message|a;"},
       {"unfinished event is not given", "data: a\n\ndata: b\n", "message|a;"},
       {"colon in data", "data: a: b\n\n", "message|a: b;"},
   };
