@@ -78,7 +78,13 @@ py::object FeedState::wait() {
   for (;;) {
     py::object delta = pop();
     if (!delta.is_none() || ending()) return delta.is_none() ? pop() : delta;
-    wait_for(*queue_);
+    try {
+      wait_for(*queue_);
+    } catch (py::error_already_set&) {
+      // The exception's traceback may keep this stream alive for long; its socket must not be.
+      cancel();
+      throw;
+    }
     for (runtime::Completion& completion : queue_->take()) deliver(completion);
   }
 }

@@ -94,13 +94,17 @@ class Shared:
             self.core.cancel(ticket, port)
             raise
 
+    def plans(self, policy: Any) -> bool:
+        """Say whether a Python policy may have to run: the call's own, or a group's."""
+        return bool(self._policies) if policy is None else not isinstance(policy, str)
+
     def policy_for(self, request: _core.Request, policy: Any) -> Policy | None:
         """Return the Python policy that must run before `request` leaves, if any."""
         if policy is not None:
             from llmroute.policies import Policy
 
             return policy if isinstance(policy, Policy) else Policy(policy)
-        label = self.core.python_policy(request) if self._policies else None
+        label = self.core.python_policy(request)
         return None if label is None else self._policies.get(label)
 
     def plan(self, request: _core.Request, policy: Any, deadline_ms: float | None) -> None:
@@ -123,11 +127,6 @@ class Shared:
             candidates, context = self._view(request, deadline_ms)
             plan = await policies.plan_async(chosen, request, candidates, context)
             _apply(request, chosen, plan)
-
-    @property
-    def plans(self) -> bool:
-        """True where a group has a Python policy."""
-        return bool(self._policies)
 
     def _view(
         self, request: _core.Request, deadline_ms: float | None
@@ -209,21 +208,19 @@ def call_options(
     drop_unsupported: bool,
     attempts: int | None,
     on_interrupt: str | None = None,
-) -> tuple[dict[str, Any] | None, Any]:
-    """Split what is not part of the body into options of the core and a Python policy."""
-    nothing = (deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt)
-    if nothing == (None, None, (), False, None, None):
-        return None, None
-    named = policy if isinstance(policy, str) else None
-    options = {
+) -> dict[str, Any] | None:
+    """Gather what is not part of the body; None where nothing differs from the defaults."""
+    given = (deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt)
+    if given == (None, None, (), False, None, None):
+        return None
+    return {
         "deadline_ms": deadline_ms,
-        "policy": named,
+        "policy": policy if isinstance(policy, str) else None,
         "exclude": exclude or None,
         "drop_unsupported": drop_unsupported or None,
         "attempts": attempts,
         "on_interrupt": on_interrupt,
     }
-    return options, None if named is not None else policy
 
 
 def _apply(request: _core.Request, chosen: Policy, plan: Plan) -> None:

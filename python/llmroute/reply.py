@@ -63,7 +63,7 @@ class Reply:
 
     @property
     def usage(self) -> Usage:
-        """Tokens; ``usage.reported`` is False where the provider gave none and they are estimated."""
+        """Tokens; estimated where the provider gave none, which ``usage.reported`` tells."""
         return self._result.usage
 
     @property

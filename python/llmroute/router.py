@@ -164,11 +164,11 @@ class Router:
         >>> reply = router.chat("Explain TCP slow start", model="fast")        # doctest: +SKIP
         >>> reply.text, reply.cost_usd                                         # doctest: +SKIP
         """
-        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
-        if python is not None or shared.plans:
-            shared.plan(request, python, deadline_ms)
+        if shared.plans(policy):
+            shared.plan(request, policy, deadline_ms)
         result = shared.core.call(request)
         if not result.ok:
             raise error_of(result)
@@ -214,13 +214,13 @@ class Router:
         ...     for delta in stream:
         ...         print(delta.text, end="")
         """
-        options, python = call_options(
+        options = call_options(
             deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt
         )
         shared = self._shared
         request = shared.prepare(messages, model, True, params, options)
-        if python is not None or shared.plans:
-            shared.plan(request, python, deadline_ms)
+        if shared.plans(policy):
+            shared.plan(request, policy, deadline_ms)
         return Stream(shared, request)
 
     def explain(
@@ -256,11 +256,11 @@ class Router:
         """
         from llmroute.explain import Decision
 
-        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
-        if python is not None or shared.plans:
-            shared.plan(request, python, deadline_ms)
+        if shared.plans(policy):
+            shared.plan(request, policy, deadline_ms)
         result = shared.core.explain(request)
         return Decision(result.decision_json, result.why_not)
 
@@ -378,11 +378,11 @@ class AsyncRouter:
         --------
         >>> reply = await router.chat("hi", model="fast", deadline_ms=8000)    # doctest: +SKIP
         """
-        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
-        if python is not None or shared.plans:
-            await shared.plan_async(request, python, deadline_ms)
+        if shared.plans(policy):
+            await shared.plan_async(request, policy, deadline_ms)
         result = await shared.call(request)
         if not result.ok:
             raise error_of(result)
@@ -409,11 +409,11 @@ class AsyncRouter:
         ...     async for delta in stream:
         ...         print(delta.text, end="")
         """
-        options, python = call_options(
+        options = call_options(
             deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt
         )
         request = self._shared.prepare(messages, model, True, params, options)
-        return AsyncStream(self._shared, request, python, deadline_ms)
+        return AsyncStream(self._shared, request, policy, deadline_ms)
 
     async def explain(
         self,
@@ -429,11 +429,11 @@ class AsyncRouter:
         """Say where a request would go and why; see `Router.explain`."""
         from llmroute.explain import Decision
 
-        options, python = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
-        if python is not None or shared.plans:
-            await shared.plan_async(request, python, deadline_ms)
+        if shared.plans(policy):
+            await shared.plan_async(request, policy, deadline_ms)
         result = shared.core.explain(request)
         return Decision(result.decision_json, result.why_not)
 

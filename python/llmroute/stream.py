@@ -207,7 +207,7 @@ class AsyncStream(_View):
         from asyncio import get_running_loop
 
         shared = self._shared
-        if self._policy is not None or shared.plans:
+        if shared.plans(self._policy):
             await shared.plan_async(self._request, self._policy, self._deadline_ms)
         self._loop = loop = get_running_loop()
         port: Port = shared.port(loop)

@@ -272,9 +272,9 @@ TEST(Attempt, ARefusedRequestCostsNothingForCertain) {
   RouterProbe probe(
       config_for({{"a", server.url("")}}, R"("attempts":1)",
                  R"(,"price":{"input_usd_per_million":1,"output_usd_per_million":2})"));
-  const Decision& decision = *probe.run(chat_request()).last.decision;
-  EXPECT_EQ(decision.cost.kind, CostKind::exact);
-  EXPECT_EQ(decision.cost.usd.pico, 0);
+  const DecisionPtr decision = probe.run(chat_request()).last.decision;
+  EXPECT_EQ(decision->cost.kind, CostKind::exact);
+  EXPECT_EQ(decision->cost.usd.pico, 0);
 }
 
 TEST(Attempt, ConnectionsAreUsedAgain) {
