@@ -10,9 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import report  # noqa: E402 - found by the path above
-from benchmarks.cases import CASES, Bar, Case  # noqa: E402
-from benchmarks.client import CLIENTS, big_messages, check  # noqa: E402
+from benchmarks import report
+from benchmarks.cases import CASES, Bar, Case
+from benchmarks.client import CLIENTS, big_messages, check
 
 CASE = Case("a case", "nginx", "plain", 16, 100, 10, (Bar("libcurl", 4.0), Bar("aiohttp", 0.6)))
 
