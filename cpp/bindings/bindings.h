@@ -59,6 +59,12 @@ class WithoutGil {
   PyThreadState* state_;
 };
 
+// Classes are ordinary ones: nothing here has static properties, for which pybind11 has a metaclass
+// of its own.
+inline py::metaclass plain_metaclass() {
+  return py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type));
+}
+
 // A prepared request; shared with the core once it is submitted, and not changed after that.
 struct RequestHandle {
   std::shared_ptr<ChatRequest> request;

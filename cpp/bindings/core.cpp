@@ -219,7 +219,7 @@ void bind_candidate(py::module_& module) {
   const auto text = [](std::string Deployment::*field) {
     return [field](const Candidate& c) { return c.deployment().*field; };
   };
-  py::class_<Candidate>(module, "Candidate", py::is_final())
+  py::class_<Candidate>(module, "Candidate", py::is_final(), plain_metaclass())
       .def_property_readonly("deployment", text(&Deployment::name))
       .def_property_readonly(
           "group", [](const Candidate& c) { return c.inventory->groups[c.view.record.group].name; })
@@ -305,7 +305,8 @@ std::shared_ptr<Ending> explain(CoreState& core, const RequestHandle& handle) {
 }  // namespace
 
 void bind_core(py::module_& module) {
-  py::class_<ManualClock, std::shared_ptr<ManualClock>>(module, "ManualClock", py::is_final())
+  py::class_<ManualClock, std::shared_ptr<ManualClock>>(module, "ManualClock", py::is_final(),
+                                                        plain_metaclass())
       .def(py::init<double>(), py::arg("wall_s") = 1'700'000'000.0)
       .def(
           "advance_ms", [](ManualClock& clock, double ms) { clock.advance(from_ms(ms)); },
@@ -313,7 +314,8 @@ void bind_core(py::module_& module) {
       .def_property_readonly(
           "now_ms", [](const ManualClock& clock) { return to_ms(clock.now().time_since_epoch()); });
   bind_candidate(module);
-  py::class_<CoreState, std::shared_ptr<CoreState>>(module, "Core", py::is_final())
+  py::class_<CoreState, std::shared_ptr<CoreState>>(module, "Core", py::is_final(),
+                                                    plain_metaclass())
       .def(py::init(&make_core), py::arg("config_json"), py::arg("catalogue_json"),
            py::arg("seed") = py::none(), py::arg("clock") = py::none(),
            py::arg("max_in_flight") = defaults::kMaxInFlight)

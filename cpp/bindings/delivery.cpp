@@ -284,11 +284,12 @@ void PortState::deliver(runtime::Completion& completion) {
 }
 
 void bind_delivery(py::module_& module) {
-  py::class_<PortState, std::shared_ptr<PortState>>(module, "Port", py::is_final())
+  py::class_<PortState, std::shared_ptr<PortState>>(module, "Port", py::is_final(),
+                                                    plain_metaclass())
       .def(py::init<>())
       .def("fileno", [](const PortState& port) { return port.queue()->wake_fd(); })
       .def("drain", &PortState::drain);
-  py::class_<FeedState, FeedPtr>(module, "Feed", py::is_final())
+  py::class_<FeedState, FeedPtr>(module, "Feed", py::is_final(), plain_metaclass())
       .def("pop", &FeedState::pop)
       .def("wait", &FeedState::wait)
       .def("attach", &FeedState::attach, py::arg("future"))

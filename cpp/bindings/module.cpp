@@ -109,7 +109,7 @@ auto on_provider(Call call) {
 
 void bind_simulation(py::module_& module) {
   using serve::SimProvider;
-  py::class_<Simulation>(module, "SimProvider", py::is_final())
+  py::class_<Simulation>(module, "SimProvider", py::is_final(), plain_metaclass())
       .def(py::init<std::string>(), py::arg("config_json"))
       .def_property_readonly("port", [](Simulation& s) { return s.provider().port(); })
       .def_property_readonly("url", [](Simulation& s) { return s.provider().url(); })

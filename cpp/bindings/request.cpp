@@ -238,7 +238,7 @@ py::object messages_of(const RequestHandle& handle) {
 
 void bind_request(py::module_& module) {
   using Handle = RequestHandle;
-  py::class_<Handle, std::shared_ptr<Handle>>(module, "Request", py::is_final())
+  py::class_<Handle, std::shared_ptr<Handle>>(module, "Request", py::is_final(), plain_metaclass())
       .def_property_readonly("request_id", [](const Handle& h) { return h.request->id; })
       .def_property_readonly("model", [](const Handle& h) { return h.request->options.model; })
       .def_property_readonly("stream", [](const Handle& h) { return h.request->options.stream; })

@@ -202,7 +202,7 @@ void bind_usage(py::module_& module) {
   const auto count = [](Tokens Usage::*field) {
     return [field](const Usage& usage) { return (usage.*field).count; };
   };
-  py::class_<Usage>(module, "Usage", py::is_final())
+  py::class_<Usage>(module, "Usage", py::is_final(), plain_metaclass())
       .def_property_readonly("input_tokens", count(&Usage::input))
       .def_property_readonly("output_tokens", count(&Usage::output))
       .def_property_readonly("cached_input_tokens", count(&Usage::cached_input))
@@ -240,7 +240,7 @@ py::object cost_usd(const Decision& decision) {
 }
 
 void bind_result(py::module_& module) {
-  py::class_<Ending, EndingPtr>(module, "Result", py::is_final())
+  py::class_<Ending, EndingPtr>(module, "Result", py::is_final(), plain_metaclass())
       .def_property_readonly("ok", &Ending::ok)
       .def_property_readonly("kind", &Ending::kind)
       .def_property_readonly("request_id", [](const Ending& e) { return e.decision->request_id; })

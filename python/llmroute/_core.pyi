@@ -5,7 +5,7 @@ Everything here may be used from any thread, with or without a GIL. What fails r
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, final
+from typing import Any, Final, NoReturn, final
 
 build_id: Final[str]
 vocabulary: Final[dict[str, tuple[str, ...]]]
@@ -56,6 +56,7 @@ class Delta:
 class Usage:
     """Tokens of one request, inclusive totals."""
 
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
     @property
     def input_tokens(self) -> int: ...
     @property
@@ -78,6 +79,7 @@ class Usage:
 class Candidate:
     """One deployment as a Python policy sees it; every number is always a number."""
 
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
     @property
     def deployment(self) -> str: ...
     @property
@@ -118,6 +120,7 @@ class Candidate:
 class Request:
     """A checked request: body, options and what was read from the body."""
 
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
     @property
     def request_id(self) -> str: ...
     @property
@@ -143,6 +146,7 @@ class Request:
 class Result:
     """How a request ended: the provider's bytes where it succeeded, and the decision always."""
 
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
     @property
     def ok(self) -> bool: ...
     @property
@@ -175,6 +179,7 @@ class Result:
 class Feed:
     """The receiving end of one stream. Dropping it cancels the request."""
 
+    def __init__(self, *args: NoReturn, **kwargs: NoReturn) -> None: ...
     def pop(self) -> Delta | None:
         """Return the next delta, or None where none has come yet or all were taken."""
 

@@ -42,7 +42,7 @@ class Shared:
         from llmroute import config
 
         loaded = config.load(source)
-        self.core = _located(
+        self.core: _core.Core = _located(
             loaded,
             lambda: _core.Core(loaded.json, loaded.catalogue_json, seed, clock, max_in_flight),
         )
@@ -227,7 +227,7 @@ def _apply(request: _core.Request, chosen: Policy, plan: Plan) -> None:
     if plan.failure:
         request.set_stand_in(chosen.stand_in, plan.failure)
     else:
-        request.set_order(plan.order, plan.reasons, chosen.name)
+        request.set_order(plan.order, plan.reasons, str(chosen.name))
 
 
 def _located(loaded: LoadedConfig, make: Callable[[], Any]) -> Any:
