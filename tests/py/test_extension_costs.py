@@ -273,10 +273,11 @@ def tree(source_root: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -338,11 +339,10 @@ def test_a_provider_is_one_entry_of_the_catalogue(tmp_path: Path) -> None:
         shutil.copy(native, copy / native.name)
     catalogue = copy / "data" / "providers.toml"
     catalogue.write_text(catalogue.read_text() + PROVIDER)
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import llmroute; "
-        "router = llmroute.Router(['acme/large']); print(router.models, llmroute.__file__)"
-    )
-    output = run(sys.executable, "-c", code, tmp_path / "site", cwd=tmp_path)
+    code = "import llmroute; print(llmroute.Router(['acme/large']).models, llmroute.__file__)"
+    # Without site: neither the installed package nor the finder of an editable one gets in the way.
+    search = os.pathsep.join([str(tmp_path / "site"), *sys.path])
+    output = run(sys.executable, "-S", "-c", code, cwd=tmp_path, PYTHONPATH=search)
     assert "'acme/large'" in output
     assert str(copy) in output
 
