@@ -159,6 +159,52 @@ def make_liter_llm(base: str, kind: str, messages: list[dict[str, Any]]) -> One:
     return stream if kind == "stream" else plain
 
 
+def make_tensorzero(base: str, kind: str, messages: list[dict[str, Any]]) -> One:
+    import tempfile
+
+    from tensorzero import AsyncTensorZeroGateway
+
+    providers = "".join(
+        f'[models.m.providers.{p}]\ntype = "openai"\nmodel_name = "{MODEL}"\n'
+        f'api_base = "{base}/"\napi_key_location = "none"\n'
+        for p in "abc"
+    )
+    head = (
+        "[gateway]\nobservability.enabled = false\n[object_storage]\n"
+        'type = "disabled"\n[models.m]\nrouting = ["a", "b", "c"]\n'
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".toml", delete=False) as config:
+        config.write(head + providers)
+    starting = AsyncTensorZeroGateway.build_embedded(config_file=config.name)
+    gateway: Any = None
+    content = messages[-1]["content"]
+    if kind == "big":
+        data = content[1]["image_url"]["url"].split(",", 1)[1]
+        image = {"type": "file", "file_type": "base64", "mime_type": "image/png", "data": data}
+        content = [{"type": "text", "text": "what is it"}, image]
+    given: dict[str, Any] = {"messages": [{"role": "user", "content": content}]}
+    if messages[0]["role"] == "system":
+        given["system"] = messages[0]["content"]
+
+    async def call(stream: bool) -> Any:
+        nonlocal gateway
+        if gateway is None:
+            gateway = await starting
+        params = {"chat_completion": PARAMS}
+        return await gateway.inference(model_name="m", input=given, stream=stream, params=params)
+
+    async def plain() -> int:
+        return check((await call(False)).content[0].text)
+
+    async def stream() -> int:
+        chunks = 0
+        async for chunk in await call(True):
+            chunks += bool(chunk.content)
+        return chunks
+
+    return stream if kind == "stream" else plain
+
+
 def make_llmroute(base: str, kind: str, messages: list[dict[str, Any]]) -> One:
     import llmroute
 
@@ -197,6 +243,7 @@ CLIENTS: dict[str, Callable[[str, str, list[dict[str, Any]]], One]] = {
     "openai": make_openai,
     "liter-llm": make_liter_llm,
     "litellm": make_litellm,
+    "tensorzero": make_tensorzero,
 }
 
 

@@ -15,6 +15,7 @@ PEERS = {
     "openai": "openai",
     "liter-llm": "liter_llm",
     "litellm": "litellm",
+    "tensorzero": "tensorzero",
 }
 
 
