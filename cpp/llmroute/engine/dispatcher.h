@@ -17,6 +17,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/engine/retry_budget.h"
+#include "llmroute/engine/standing.h"
 #include "llmroute/health/board.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/model/request.h"
@@ -106,6 +107,7 @@ class Dispatcher {
   health::Board board_;
   policy::Planner planner_;
   RetryBudget retry_budget_;
+  Proofs proofs_;
   std::vector<policy::PlanStep> scratch_;
   Random random_;
   std::size_t max_in_flight_;

@@ -13,6 +13,7 @@ namespace llmroute::engine {
 namespace {
 
 constexpr int kMostAttempts = 100;  // as the configuration's own bound
+constexpr int kMostHolds = 6;       // with the default backoff 8 s on average
 
 constexpr std::string_view kBudgetSpent =
     "the router's retry budget is exhausted: too many requests fail at the moment";
@@ -49,7 +50,7 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
 }
 
 Standing RequestMachine::standing(Surroundings& s) const {
-  return Standing(*inventory_, *s.inventory, s.board, s.now);
+  return Standing(*inventory_, *s.inventory, s.board, s.proofs, s.now);
 }
 
 bool RequestMachine::is_running(AttemptId attempt) const {
@@ -135,24 +136,38 @@ void RequestMachine::advance(Surroundings& s) {
     give_up(s, {});
     return;
   }
-  Standing health = standing(s);
   const bool retry = !decision_.attempts.empty();
-  const Route::Choice choice = route_.choose(health, retry && !s.retry_budget.can_spend());
+  const Route::Choice choice = route_.choose(standing(s), retry ? &s.retry_budget : nullptr);
   if (!choice.go) {
-    if (choice.unaffordable) {
-      give_up(s, kBudgetSpent);
-    } else if (!wait_for(s, choice)) {
-      give_up(s, {});
+    hold_or_give_up(s, choice);
+    return;
+  }
+  const int tries = route_[*choice.go].tries;
+  if (tries > round_) {
+    if (!back_off(s, tries - 1)) {
+      give_up(s, kNoTime);
+      return;
     }
+    round_ = tries;
     return;
   }
-  const Place& place = route_[*choice.go];
-  if (place.tries > round_) {
-    if (!back_off(s, place.tries)) give_up(s, kNoTime);
-    return;
+  if (choice.on_loan) {
+    s.retry_budget.lend();
+    on_loan_ = true;
+  } else if (retry) {
+    s.retry_budget.pay();
   }
-  if (retry && !health.trusted(place.deployment)) s.retry_budget.try_spend();
   start(s, *choice.go, true);
+}
+
+void RequestMachine::hold_or_give_up(Surroundings& s, const Route::Choice& choice) {
+  if (!choice.unaffordable) {
+    if (!wait_for(s, choice)) give_up(s, {});
+    return;
+  }
+  const bool hold = choice.promising && holds_ < kMostHolds;
+  if (hold && back_off(s, holds_++)) return;
+  give_up(s, kBudgetSpent);
 }
 
 // False where the wait would be too long or pass the deadline.
@@ -168,11 +183,10 @@ bool RequestMachine::wait_for(Surroundings& s, const Route::Choice& choice) {
 }
 
 // False where the pause would pass the deadline: it is not begun then.
-bool RequestMachine::back_off(Surroundings& s, int round) {
-  const Duration pause = full_jitter(inventory_->resilience, round - 1, random_);
+bool RequestMachine::back_off(Surroundings& s, int exponent) {
+  const Duration pause = full_jitter(inventory_->resilience, exponent, random_);
   const Instant when = add_saturated(s.now, pause);
   if (when >= deadline_) return false;
-  round_ = round;
   sleep_until(s, when);
   return true;
 }
@@ -339,11 +353,21 @@ void RequestMachine::end_attempt(Surroundings& s, Outcome outcome,
                                  std::vector<std::string> dropped) {
   AttemptRecord& record = decision_.attempts.back();
   standing(s).on_outcome(record.deployment, record.key, outcome, work_);
+  settle_loan(s, outcome);
   record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
   record.outcome = std::move(outcome);
   record.dropped_parameters = std::move(dropped);
   record.finished = true;
   idle_since_ = s.now;
+}
+
+void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {
+  using Loan = RetryBudget::Loan;
+  if (outcome.ok()) s.retry_budget.on_success();
+  if (!std::exchange(on_loan_, false)) return;
+  const bool blameless =
+      outcome.cancelled || (outcome.failure && fault_of(outcome.failure->kind) == Fault::caller);
+  s.retry_budget.settle(outcome.ok() ? Loan::repaid : blameless ? Loan::waived : Loan::lost);
 }
 
 void RequestMachine::stop_running(Surroundings& s) {

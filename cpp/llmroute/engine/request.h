@@ -25,8 +25,9 @@
 // After content was seen nothing is tried again unless the caller asked for on_interrupt=restart;
 // EmitRestart then comes with the next attempt, so a reader keeps what came where none follows.
 //
-// Every attempt but the first draws on the router's retry budget unless nothing speaks against where
-// it goes. The deadline is the engine's own timer: an attempt that runs then is cancelled, which
+// Every attempt but the first is paid or lent by the router's retry budget (retry_budget.h). Where it
+// gives nothing for a place that looks sound, others are finding out about that place: the request
+// looks again a few times, after a backoff each. The deadline is the engine's own timer: an attempt that runs then is cancelled, which
 // says nothing about the deployment.
 //
 // The end: one attempt fails as what it was, several as all_attempts_failed (verdict.h); where the
@@ -50,6 +51,7 @@ struct Surroundings {
   health::Board& board;
   policy::Planner& planner;
   RetryBudget& retry_budget;
+  Proofs& proofs;
   std::vector<policy::PlanStep>& scratch;
   Instant now;
   Actions& actions;
@@ -83,14 +85,16 @@ class RequestMachine {
   void add_places(Surroundings& s, std::size_t known_records);
   void advance(Surroundings& s);
   void start(Surroundings& s, std::size_t slot, bool charged);
+  void hold_or_give_up(Surroundings& s, const Route::Choice& choice);
   bool wait_for(Surroundings& s, const Route::Choice& choice);
-  bool back_off(Surroundings& s, int round);
+  bool back_off(Surroundings& s, int exponent);
   void sleep_until(Surroundings& s, Instant when);
   void arm(Surroundings& s);
   void react(Surroundings& s, const Failure& failure);
   void rotate_key(Surroundings& s, std::size_t slot);
   void detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window, bool& extended);
   void end_attempt(Surroundings& s, Outcome outcome, std::vector<std::string> dropped);
+  void settle_loan(Surroundings& s, const Outcome& outcome);
   void stop_running(Surroundings& s);
   void give_up(Surroundings& s, std::string_view note);
   void finish(Surroundings& s, DecisionStatus status, std::optional<Failure> failure);
@@ -108,9 +112,11 @@ class RequestMachine {
   Route route_;
   int attempts_left_ = 0;
   int round_ = 0;  // places tried more often than this are backed off from first
+  int holds_ = 0;  // times it looked again for retry budget
   // The running attempt.
   std::optional<std::size_t> running_;  // its place in the route
   health::Work work_;
+  bool on_loan_ = false;
   Instant started_{};
   Instant content_at_ = kNever;  // of its first content
   // Between attempts.

@@ -8,10 +8,13 @@ void RetryBudget::on_request() {
   balance_ = std::min(balance_ + share_, defaults::kRetryBudgetCap);
 }
 
-bool RetryBudget::try_spend() {
-  if (!can_spend()) return false;
-  balance_ -= 1.0;
-  return true;
+void RetryBudget::on_success() {
+  if (balance_ < 0.0) balance_ = std::min(balance_ + 1.0, 0.0);
+}
+
+void RetryBudget::settle(Loan loan) {
+  --lent_;
+  if (loan == Loan::lost) balance_ -= 1.0;
 }
 
 }  // namespace llmroute::engine

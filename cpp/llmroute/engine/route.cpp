@@ -58,7 +58,7 @@ void Route::add(std::span<const policy::PlanStep> planned,
   }
 }
 
-Route::Choice Route::choose(const Standing& standing, bool only_trusted) const {
+Route::Choice Route::choose(const Standing& standing, const RetryBudget* budget) const {
   Choice choice;
   for (std::size_t slot = 0; slot < places_.size(); ++slot) {
     const Place& place = places_[slot];
@@ -74,11 +74,19 @@ Route::Choice Route::choose(const Standing& standing, bool only_trusted) const {
       continue;
     }
     if (choice.go && places_[*choice.go].tries <= place.tries) continue;
-    if (only_trusted && !standing.trusted(place.deployment)) {
-      choice.unaffordable = true;
-      continue;
+    bool lent = false;
+    if (budget != nullptr) {
+      // What this request has seen fail itself is doubtful, whatever others have seen.
+      const bool sound = place.tries == 0 && standing.trusted(place.deployment);
+      lent = sound && budget->can_lend(standing.proven(place.deployment));
+      if (!lent && !budget->can_pay()) {
+        choice.unaffordable = true;
+        choice.promising = choice.promising || sound;
+        continue;
+      }
     }
     choice.go = slot;
+    choice.on_loan = lent;
     if (place.tries == 0) break;
   }
   return choice;

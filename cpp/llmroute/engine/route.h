@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/policy/planner.h"
@@ -38,7 +39,9 @@ class Route {
  public:
   struct Choice {
     std::optional<std::size_t> go;  // the place to try now
-    bool unaffordable = false;      // else: one may be called, but only on retry budget
+    bool on_loan = false;           // and what the retry budget gives for it
+    bool unaffordable = false;      // else: one may be called, but the retry budget is empty
+    bool promising = false;         //       and it may be found sound before long
     Instant back = kNever;          // else: when the first of those worth waiting for is back
     int back_tries = 0;             //       and how often it was tried
   };
@@ -54,9 +57,9 @@ class Route {
   void add(std::span<const policy::PlanStep> planned, const std::vector<CandidateRecord>& records,
            std::size_t from, const Refused& refused);
 
-  // The first of those tried least often that may be called now. Where `only_trusted`, the others
-  // are passed over.
-  Choice choose(const Standing& standing, bool only_trusted) const;
+  // The first of those tried least often that may be called now. With a budget, for a retry, those
+  // that it does not give for are passed over.
+  Choice choose(const Standing& standing, const RetryBudget* budget) const;
 
   // Closes every place whose window is not known to be larger than `tokens`.
   void keep_larger_windows(const Inventory& inventory, Tokens tokens);

@@ -33,6 +33,12 @@ bool Standing::trusted(DeploymentIndex index) const {
   return there && board_.trusted(*there, now_);
 }
 
+bool Standing::proven(DeploymentIndex index) const {
+  const auto there = place(index);
+  if (!there || !proofs_[*there]) return false;
+  return now_ - *proofs_[*there] <= defaults::kProofAge;
+}
+
 Instant Standing::next_change(DeploymentIndex index) const {
   const auto there = place(index);
   return there ? board_.next_change(*there, now_) : kNever;
@@ -50,13 +56,17 @@ void Standing::on_start(DeploymentIndex index, health::Work& work) {
 }
 
 void Standing::on_first_content(DeploymentIndex index, Duration ttft, health::Work work) {
-  if (const auto there = place(index)) board_.on_first_content(*there, now_, ttft, work);
+  if (const auto there = place(index)) {
+    board_.on_first_content(*there, now_, ttft, work);
+    proofs_[*there] = now_;
+  }
 }
 
 void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
                           health::Work work) {
   if (const auto there = place(index)) {
     board_.on_outcome(*there, same() ? key : kNoKey, now_, outcome, work);
+    if (outcome.ok()) proofs_[*there] = now_;
   }
 }
 

@@ -5,26 +5,34 @@
 // more: it is admitted, doubtful, and its outcomes are forgotten. Keys of another inventory are not
 // the same keys, so news about a key stays within one inventory.
 //
+// Proofs, by index in the current inventory, are the times of the last good sign from a deployment:
+// an answer, or first content.
+//
 // Made for the length of one event; owns nothing.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "llmroute/health/board.h"
 
 namespace llmroute::engine {
 
+using Proofs = std::vector<std::optional<Instant>>;
+
 class Standing {
  public:
-  Standing(const Inventory& mine, const Inventory& current, health::Board& board, Instant now)
-      : mine_(mine), current_(current), board_(board), now_(now) {}
+  Standing(const Inventory& mine, const Inventory& current, health::Board& board, Proofs& proofs,
+           Instant now)
+      : mine_(mine), current_(current), board_(board), proofs_(proofs), now_(now) {}
 
   bool same() const { return &mine_ == &current_; }
   const Deployment& deployment(DeploymentIndex index) const { return mine_.deployments[index]; }
 
   health::Admission admit(DeploymentIndex index, bool last_usable) const;
   bool trusted(DeploymentIndex index) const;
+  bool proven(DeploymentIndex index) const;
   Instant next_change(DeploymentIndex index) const;
   // The key for an attempt; `rotations` counts those already given up by this request.
   std::uint16_t pick_key(DeploymentIndex index, std::size_t rotations);
@@ -40,6 +48,7 @@ class Standing {
   const Inventory& mine_;
   const Inventory& current_;
   health::Board& board_;
+  Proofs& proofs_;
   Instant now_;
 };
 

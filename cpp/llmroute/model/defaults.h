@@ -22,6 +22,10 @@ inline constexpr milliseconds kMaxRetryAfter{60'000};  // a longer Retry-After i
 inline constexpr double kRetryShare = 0.2;      // retries earned per request
 inline constexpr double kRetryReserve = 10.0;   // retries that are always there at the start
 inline constexpr double kRetryBudgetCap = 100;  // most that can be saved up
+// Retries under way to places that are sound as far as known but have not answered lately. More than
+// a death costs at 100 requests a second of 10 s each, less than what 60 s of outage may cost then.
+inline constexpr int kRetryLoans = 1'000;
+inline constexpr milliseconds kProofAge{2'000};  // an answer or content this recent is proof
 
 // --- breaker ----------------------------------------------------------------------------------
 inline constexpr int kBreakerFailures = 5;        // in a row
