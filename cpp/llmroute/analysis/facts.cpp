@@ -26,6 +26,8 @@ bool always_carried(std::string_view key) {
 // body, 2 `messages`, 3 one message, 5 one content part.
 class FactsReader : public wire::JsonEvents {
  public:
+  explicit FactsReader(const char* body) : body_(body) {}
+
   bool on_key(std::string_view key) {
     keys_[index()] = key;
     if (depth_ == 1) enter_member(key);
@@ -48,9 +50,10 @@ class FactsReader : public wire::JsonEvents {
     return depth_ != 1 || member_value(text, false);
   }
 
-  bool on_begin(bool object, const char*) {
+  bool on_begin(bool object, const char* at) {
     if (depth_ == 0 && !object) return fail("the request body must be a JSON object", "");
     if (depth_ == 1 && !begin_member(object)) return false;
+    if (depth_ == 1 && in_messages_) facts.messages_begin = offset_of(at);
     if (in_messages_ && depth_ == 2) {
       if (!object) return fail("a message must be an object", message_path());
       has_role_ = false;
@@ -61,8 +64,9 @@ class FactsReader : public wire::JsonEvents {
     return true;
   }
 
-  bool on_end(bool, const char*) {
+  bool on_end(bool, const char* past) {
     --depth_;
+    if (depth_ == 1 && in_messages_) facts.messages_end = offset_of(past);
     if (in_messages_ && depth_ == 2 && !has_role_) {
       return fail("a message needs a role", message_path(-1) + ".role");
     }
@@ -77,6 +81,8 @@ class FactsReader : public wire::JsonEvents {
 
  private:
   std::size_t index() const { return static_cast<std::size_t>(depth_); }
+  // Bodies are bounded far below 4 GB.
+  std::uint32_t offset_of(const char* at) const { return static_cast<std::uint32_t>(at - body_); }
 
   void enter_member(std::string_view key) {
     parameter_.reset();
@@ -161,6 +167,7 @@ class FactsReader : public wire::JsonEvents {
     return false;
   }
 
+  const char* body_;
   int depth_ = 0;
   std::array<std::string_view, 72> keys_{};
   std::optional<Parameter> parameter_;
@@ -183,7 +190,7 @@ Result<Facts> read_facts(std::string_view body) {
                       "the request body has " + std::to_string(body.size()) + " bytes; at most " +
                           std::to_string(defaults::kMaxRequestBytes) + " are sent");
   }
-  FactsReader reader;
+  FactsReader reader(body.data());
   const wire::ScanStatus status = wire::scan_json(body, defaults::kMaxJsonDepth, reader);
   if (status.stopped) return reader.error;
   if (!status.ok) {

@@ -36,6 +36,9 @@ struct Facts {
   CapabilitySet needs;
   Tokens prompt_tokens;  // estimated
   std::optional<Tokens> max_output_tokens;
+  // Where the value of `messages` lies in the body, so that nobody has to read megabytes of images
+  // again to find its end; 0, 0: unknown.
+  std::uint32_t messages_begin = 0, messages_end = 0;
   std::uint32_t messages = 0;
   std::uint32_t images = 0;
   Tokens expected_output() const;  // max_output_tokens or the guess, whichever is smaller

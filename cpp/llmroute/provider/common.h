@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ ParameterSet parameter_set(std::initializer_list<Parameter> list);
 // A failure of kind protocol: what came is not what the dialect promises.
 Failure broken(std::string message);
 
+// The failure of a whole reply that is not JSON within the bounds, or nothing.
+std::optional<Failure> check_reply_json(std::string_view body);
+
 // The members of an object one by one; f(member) for each.
 template <class F>
 void each_member(wire::JsonView object, F&& f) {
@@ -35,8 +39,12 @@ void each_element(wire::JsonView array, F&& f) {
   for (auto e = array.first_element(); e; e = e.next()) f(e.value());
 }
 
-inline Tokens tokens(wire::JsonView value) {
-  return Tokens{std::max<std::int64_t>(value.integer().value_or(0), 0)};
+// A count that a provider gave; nothing for what cannot be one (negative, a text, beyond a trillion).
+inline std::optional<Tokens> count(wire::JsonView value) {
+  constexpr std::int64_t kMost = 1'000'000'000'000;
+  const auto number = value.integer();
+  if (!number || *number < 0 || *number > kMost) return std::nullopt;
+  return Tokens{*number};
 }
 
 }  // namespace llmroute::provider

@@ -154,7 +154,9 @@ std::optional<Duration> read_reset(std::string_view text, WallTime now) {
 
 std::optional<Duration> read_retry_after(const wire::Headers& headers, WallTime now) {
   if (const auto ms = headers.find("retry-after-ms")) {
-    if (const auto value = read_number(trim(*ms))) return believable(*value);
+    const auto value = read_number(trim(*ms));
+    const auto wait = value ? believable(*value) : std::nullopt;
+    if (wait) return wait;
   }
   const auto header = headers.find("retry-after");
   if (!header) return std::nullopt;

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "llmroute/base/text.h"
+#include "llmroute/model/defaults.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/dialect.h"
 
@@ -68,6 +69,13 @@ void add_common_headers(wire::Headers& headers, const ChatRequest& request,
 
 Failure broken(std::string message) {
   return make_failure(ErrorKind::protocol, std::move(message));
+}
+
+std::optional<Failure> check_reply_json(std::string_view body) {
+  const auto valid = wire::validate_json(body, defaults::kMaxJsonDepth);
+  if (valid) return std::nullopt;
+  return broken("the reply cannot be read (" + valid.error().message +
+                "); a proxy or a wrong base_url may have answered");
 }
 
 }  // namespace llmroute::provider

@@ -204,9 +204,12 @@ std::optional<bool> JsonView::boolean() const {
   return text_.front() == 't';
 }
 
-JsonView::Member JsonView::first_member() const {
+JsonView::Member JsonView::first_member() const { return first_member({}); }
+
+JsonView::Member JsonView::first_member(std::string_view known) const {
   Member first;
   if (!is_object()) return first;
+  first.known_ = known;
   first.rest_ = text_.substr(1);
   return first.next();
 }
@@ -218,8 +221,14 @@ JsonView::Member JsonView::Member::next() const {
   if (rest.empty() || rest.front() != '"') return following;
   following.key_ = take_value(rest);
   skip_separators(rest);
-  following.value_ = take_value(rest);
+  if (rest.data() == known_.data() && !known_.empty()) {
+    following.value_ = known_;
+    rest.remove_prefix(known_.size());
+  } else {
+    following.value_ = take_value(rest);
+  }
   following.rest_ = rest;
+  following.known_ = known_;
   return following;
 }
 

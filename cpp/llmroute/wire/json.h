@@ -60,7 +60,10 @@ class JsonView {
   // Iteration: for (auto m = v.first_member(); m; m = m.next()) m.key(), m.value().
   class Member;
   class Element;
-  Member first_member() const;    // empty for anything but an object
+  Member first_member() const;  // empty for anything but an object
+  // `known`: the text of a member's value, a window of this text whose end is known already; it is
+  // not read again while members are walked.
+  Member first_member(std::string_view known) const;
   Element first_element() const;  // empty for anything but an array
 
  private:
@@ -77,7 +80,7 @@ class JsonView::Member {
 
  private:
   friend class JsonView;
-  std::string_view key_, value_, rest_;
+  std::string_view key_, value_, rest_, known_;
 };
 
 class JsonView::Element {

@@ -120,5 +120,14 @@ TEST(ReadFacts, ANestedRoleDoesNotStandForTheMessages) {
   EXPECT_EQ(facts.error().path, "messages[0].role");
 }
 
+TEST(ReadFacts, SaysWhereTheMessagesLie) {
+  const std::string body =
+      R"( {"model":"m", "messages" : [{"role":"user","content":"]}"}] ,"stop":["messages"]})";
+  const auto facts = read_facts(body);
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_EQ(body.substr(facts->messages_begin, facts->messages_end - facts->messages_begin),
+            R"([{"role":"user","content":"]}"}])");
+}
+
 }  // namespace
 }  // namespace llmroute::analysis

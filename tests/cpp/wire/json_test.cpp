@@ -120,5 +120,16 @@ TEST(JsonWriter, EscapesSoThatReadingGivesTheSameBack) {
   }
 }
 
+TEST(JsonView, AKnownValueIsNotReadAgain) {
+  // Quotes that would confuse a second reading prove that there is none.
+  const std::string text = R"({"a":1,"big":[""""""],"z":2})";
+  const std::string_view known = std::string_view(text).substr(13, 8);
+  std::string seen;
+  for (auto m = JsonView(text).first_member(known); m; m = m.next()) {
+    seen += m.key_view().string() + "=" + std::string(m.value().raw()) + " ";
+  }
+  EXPECT_EQ(seen, R"(a=1 big=[""""""] z=2 )");
+}
+
 }  // namespace
 }  // namespace llmroute::wire
