@@ -57,7 +57,7 @@ def test_plain_data_has_all(decision: Decision) -> None:
 @pytest.mark.parametrize("name", ["first", "second", "third", "secnd"])
 def test_why_not_is_one_sentence(decision: Decision, name: str) -> None:
     sentence = decision.why_not(name)
-    assert sentence[0].isupper() or sentence.startswith(name)
+    assert name in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
 

@@ -14,19 +14,19 @@ openai = pytest.importorskip("openai", reason="the openai package is not install
 
 
 def test_the_openai_client_talks_to_our_simulated_provider() -> None:
-    with SimulatedProvider("openai", ttft_ms=1, output_tokens=8) as provider:
+    with SimulatedProvider("openai", ttft_ms=1, output_tokens=20) as provider:
         client = openai.OpenAI(base_url=provider.url, api_key="x", max_retries=0)
         messages = [{"role": "user", "content": "good morning"}]
         reply = client.chat.completions.create(model="m", messages=messages)
         assert "good morning" in reply.choices[0].message.content
-        assert reply.usage.completion_tokens == 8
+        assert reply.usage.completion_tokens == 20
         stream = client.chat.completions.create(
             model="m", messages=messages, stream=True, stream_options={"include_usage": True}
         )
         chunks = list(stream)
         text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
         assert text == reply.choices[0].message.content
-        assert chunks[-1].usage.completion_tokens == 8
+        assert chunks[-1].usage.completion_tokens == 20
         client.close()
 
 

@@ -19,12 +19,12 @@ def test_faults_have_the_words_of_the_core() -> None:
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_both_dialects_answer_and_count(dialect: str) -> None:
     with (
-        SimulatedProvider(dialect, ttft_ms=1, output_tokens=5) as provider,
+        SimulatedProvider(dialect, ttft_ms=1, output_tokens=20) as provider,
         llmroute.Router({"deployments": {"sim": provider.deployment()}}) as router,
     ):
         reply = router.chat("a word to hear", model="sim")
         assert "a word to hear" in reply.text
-        assert reply.usage.output_tokens == 5
+        assert reply.usage.output_tokens == 20
         assert provider.stats()["requests"] == 1
         assert provider.stats()["by_status"] == {"200": 1}
 
