@@ -334,7 +334,7 @@ void RequestMachine::rotate_key(Surroundings& s, std::size_t slot) {
     start(s, slot, false);
     return;
   }
-  place.closed = true;
+  if (!another) place.closed = true;  // else the other keys only cool: later, perhaps
   advance(s);
 }
 

@@ -18,7 +18,10 @@
 
 namespace llmroute::engine {
 
-// What a provider does with an attempt: content (if any) after `content`, the end after `total`.
+inline constexpr Duration kHangs = Duration::max();
+
+// What a provider does with an attempt: content (if any) after `content`, the end after `total`
+// (kHangs: never).
 struct Answer {
   Duration total = milliseconds(100);
   Outcome outcome;
@@ -201,13 +204,14 @@ class World {
         if (lives_[id - 1].running == attempt) content(id, attempt);
       });
     }
-    at(add_saturated(now_, answer.total), [this, id, attempt, outcome = answer.outcome] {
+    begun_[id] = now_;
+    if (answer.total == kHangs) return;
+    at(now_ + answer.total, [this, id, attempt, outcome = answer.outcome] {
       if (lives_[id - 1].running != attempt) return;  // cancelled: not reported
       Outcome ended = outcome;
       ended.total = now_ - started_at(id);
       this->outcome(id, attempt, std::move(ended));
     });
-    begun_[id] = now_;
   }
   void execute(const CancelAttempt& action) {
     Life& life = lives_[action.request - 1];
