@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -142,9 +143,11 @@ def test_sim_prints_a_configuration_that_works(tmp_path: Path) -> None:
 
         with llmroute.Router(document) as router:
             assert "hi" in router.chat("hi", model="fast").text
-    finally:
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 0, "Ctrl-C is how it ends"
     assert json.loads(out)["stats"]["a"]["requests"] == 1
 
