@@ -95,5 +95,58 @@ TEST(Dispatcher, ExplainsWithoutCallingAnyone) {
   EXPECT_EQ(d.in_flight(1), 0U);
 }
 
+TEST(Dispatcher, WithoutAConfigurationEveryModelIsUnknown) {
+  Dispatcher dispatcher(1);
+  for (const char* model : {"", "fast"}) {
+    auto request = std::make_shared<ChatRequest>();
+    request->options.model = model;
+    Actions actions;
+    dispatcher.submit(request, Instant{}, WallTime{}, actions);
+    ASSERT_EQ(actions.size(), 1U);
+    EXPECT_EQ(std::get<Finish>(actions[0]).decision->failure->kind, ErrorKind::invalid_argument);
+    EXPECT_EQ(dispatcher.explain(*request, Instant{}, WallTime{})->status, DecisionStatus::failed);
+  }
+}
+
+TEST(Dispatcher, ExplainingForetellsTheNextAndChangesNothing) {
+  const auto run = [](bool look) {
+    Drive d(make_inventory({"a", "b", "c", "d"}, "weighted"), 3);
+    std::string seen;
+    for (int i = 0; i < 30; ++i) {
+      ChatRequest request;
+      request.options.model = "main";
+      std::string foretold;
+      if (look) {
+        const DecisionPtr decision = d.dispatcher().explain(request, d.now(), WallTime{});
+        for (const CandidateRecord& c : decision->candidates) {
+          if (c.rank == 0) foretold = decision->inventory->deployments[c.deployment].name;
+        }
+      }
+      const std::string started = d.submit();
+      EXPECT_TRUE(!look || started == "start " + foretold + "; ") << started << foretold;
+      seen += started + d.ok();
+    }
+    return seen;
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+TEST(Dispatcher, StrangersEventsAreIgnored) {
+  Drive d(make_inventory({"a"}));
+  d.submit();
+  Actions actions;
+  for (const RequestId id : {RequestId{0}, RequestId{99}}) {
+    d.dispatcher().on_content(id, 1, d.now(), milliseconds(1), actions);
+    d.dispatcher().on_outcome(id, 1, d.now(), Outcome{}, {}, actions);
+    d.dispatcher().on_timer(id, d.now(), actions);
+    d.dispatcher().cancel(id, d.now(), actions);
+    d.dispatcher().note_planned(id, milliseconds(1));
+  }
+  d.dispatcher().on_outcome(d.id(), 2, d.now(), Outcome{}, {}, actions);
+  d.dispatcher().on_timer(d.id(), d.now(), actions);
+  EXPECT_TRUE(actions.empty());
+  EXPECT_EQ(d.ok(), "ok a; ");
+}
+
 }  // namespace
 }  // namespace llmroute::engine

@@ -303,5 +303,192 @@ TEST(RequestMachine, FollowsAPythonOrder) {
   EXPECT_EQ(d.decision().candidates[1].reason, Reason::not_in_order);
 }
 
+TEST(RequestMachine, BacksOffOncePerRound) {
+  Drive d(make_inventory({"a", "b"}));
+  d.submit();
+  d.fail(ErrorKind::server_error);
+  d.fail(ErrorKind::server_error);
+  EXPECT_EQ(d.pass(defaults::kBackoffBase), "start a; ");
+  EXPECT_EQ(d.fail(ErrorKind::server_error), "start b; ") << "the round has been paid for";
+}
+
+TEST(RequestMachine, ARateLimitedPlaceIsNotWaitedForWhereAnotherServes) {
+  Drive d(make_inventory({"a", "b"}));
+  d.submit();
+  EXPECT_EQ(d.fail(ErrorKind::rate_limit, seconds(30)), "start b; ");
+  EXPECT_EQ(d.fail(ErrorKind::server_error), "");
+  EXPECT_EQ(d.pass(defaults::kBackoffBase), "start b; ");
+}
+
+TEST(RequestMachine, NeverIdlesLongerThanMaxRetryAfter) {
+  Inventory inventory = make_inventory({"a"});
+  inventory.resilience.max_retry_after = seconds(5);
+  Drive d(inventory);
+  d.submit(with_attempts(1));
+  const RequestId one = d.id();
+  d.submit(with_attempts(1));
+  const RequestId other = d.id();
+  d.focus(one);
+  d.fail(ErrorKind::rate_limit, seconds(4));
+  EXPECT_EQ(d.submit(), "") << "four seconds are allowed";
+  EXPECT_EQ(d.pass(seconds(3)), "");
+  d.focus(other);
+  d.fail(ErrorKind::rate_limit, seconds(4));
+  EXPECT_EQ(d.pass(seconds(2)), "failed no_candidate; ") << "seven would be too many";
+  EXPECT_LE(d.decision().total, seconds(4) + defaults::kBackoffBase);
+  EXPECT_GT(d.decision().failure->retry_after, Duration(seconds(2)));
+}
+
+TEST(RequestMachine, PlansAnewAfterWaitingBeforeTheFirstAttempt) {
+  Drive d(make_inventory({"a", "b"}, "least_cost"));
+  RequestOptions only_a = with_attempts(1);
+  only_a.exclude = {"b"};
+  RequestOptions only_b = with_attempts(1);
+  only_b.exclude = {"a"};
+  d.submit(only_a);
+  d.fail(ErrorKind::rate_limit, seconds(2));
+  d.submit(only_b);
+  d.fail(ErrorKind::rate_limit, seconds(3));
+  EXPECT_EQ(d.submit(), "");
+  EXPECT_EQ(d.pass(seconds(2) + defaults::kBackoffBase), "start a; ");
+  d.ok();
+  ASSERT_EQ(d.decision().candidates.size(), 2U);
+  EXPECT_EQ(d.decision().candidates[0].reason, Reason::kept);
+  EXPECT_GE(d.decision().attempts[0].waited, Duration(seconds(2)));
+}
+
+TEST(RequestMachine, AWaitOutlivesAChangeOfConfiguration) {
+  Drive d(make_inventory({"a", "b"}));
+  RequestOptions only_b = with_attempts(2);
+  only_b.exclude = {"a"};
+  d.submit(only_b);
+  const std::string waits = d.fail(ErrorKind::rate_limit, seconds(2));
+  EXPECT_EQ(waits, "");
+  const RequestId first = d.id();
+  EXPECT_EQ(d.submit(only_b), "") << "this one waits before its first attempt";
+  Inventory next = make_inventory({"b"});  // other indices, and a is gone
+  next.version = 2;
+  ASSERT_TRUE(d.dispatcher().configure(std::make_shared<const Inventory>(next)));
+  // The trace names by the current inventory, where b is 0; the requests say 1.
+  int starts = 0;
+  Actions actions;
+  for (const RequestId id : {first, d.id()}) {
+    d.dispatcher().on_timer(id, d.now() + seconds(3), actions);
+  }
+  for (const Action& action : actions) {
+    if (const auto* start = std::get_if<StartAttempt>(&action)) {
+      EXPECT_EQ(start->deployment, 1U);
+      ++starts;
+    }
+  }
+  EXPECT_EQ(starts, 2);
+}
+
+TEST(RequestMachine, KeyRotationEndsAlsoWhereTheConfigurationHasChanged) {
+  Inventory inventory = make_inventory({"a"});
+  for (int i = 0; i < 3; ++i) inventory.deployments[0].keys.push_back(parse_secret("old"));
+  Drive d(inventory);
+  d.submit(with_attempts(1));
+  inventory.deployments[0].keys = {parse_secret("new")};
+  ASSERT_TRUE(d.dispatcher().configure(std::make_shared<const Inventory>(inventory)));
+  EXPECT_EQ(d.fail(ErrorKind::authentication), "start a/1; ");
+  EXPECT_EQ(d.fail(ErrorKind::authentication), "start a/2; ");
+  EXPECT_EQ(d.fail(ErrorKind::authentication), "failed all_attempts_failed; ");
+  EXPECT_EQ(d.submit(), "start a; ") << "the new key has not failed";
+}
+
+TEST(RequestMachine, ARestartIsToldOnlyWhereAnAttemptFollows) {
+  RequestOptions options = with_attempts(1);
+  options.stream = true;
+  options.on_interrupt = OnInterrupt::restart;
+  Drive d(make_inventory({"a", "b"}));
+  d.submit(options);
+  d.content();
+  EXPECT_EQ(d.fail(ErrorKind::stream_interrupted), "failed stream_interrupted; ");
+  EXPECT_EQ(d.decision().restarts, 0U);
+  options.attempts = 3;
+  Drive e(make_inventory({"a"}));
+  e.submit(options);
+  e.content();
+  EXPECT_EQ(e.fail(ErrorKind::stream_interrupted), "") << "not before the pause is over";
+  EXPECT_EQ(e.pass(defaults::kBackoffBase), "restart; start a; ");
+}
+
+TEST(RequestMachine, AnAttemptCancelledByOthersIsNoAnswer) {
+  Drive d(make_inventory({"a", "b"}));
+  d.submit();
+  Outcome outcome;
+  outcome.cancelled = true;
+  EXPECT_EQ(d.end(outcome), "failed cancelled; ");
+}
+
+TEST(RequestMachine, AFallbackOfTheGroupThatIsAlsoItsLenientOneStillCounts) {
+  Inventory inventory = make_inventory({"a", "b"});
+  const GroupIndex second = split_off(inventory, "second", {"b"});
+  inventory.groups[0].fallbacks = {second};
+  inventory.groups[0].on_content_filter = {second};
+  inventory.groups[0].on_context_too_long = {second};
+  for (const ErrorKind kind : {ErrorKind::content_filter, ErrorKind::context_length}) {
+    Drive d(inventory);
+    d.submit();
+    EXPECT_EQ(d.fail(kind), "start b; ") << slug(kind);
+    EXPECT_EQ(d.fail(kind), "failed " + std::string(slug(kind)) + "; ");
+  }
+}
+
+TEST(RequestMachine, ADoubtfulRetryEndsWithTheBudget) {
+  Inventory inventory = make_inventory({"a"});
+  inventory.resilience.retry_share = 0;
+  inventory.resilience.breaker.failures = 1000;
+  inventory.resilience.breaker.error_rate = 2;
+  Drive d(inventory);
+  for (int i = 0; i < 10; ++i) {
+    d.submit(with_attempts(2));
+    d.fail(ErrorKind::server_error);
+    EXPECT_EQ(d.pass(defaults::kBackoffBase), "start a; ") << i;
+    EXPECT_EQ(d.fail(ErrorKind::server_error), "failed all_attempts_failed; ");
+  }
+  d.submit(with_attempts(2));
+  EXPECT_EQ(d.fail(ErrorKind::server_error), "failed all_attempts_failed; ");
+  EXPECT_NE(d.decision().failure->message.find("retry budget is exhausted"), std::string::npos);
+}
+
+TEST(RequestMachine, TheEmptyBudgetPassesOverTheDoubtful) {
+  Inventory inventory = make_inventory({"a", "b", "c"});
+  inventory.resilience.retry_share = 0;
+  inventory.resilience.breaker.failures = 1000;
+  inventory.resilience.breaker.error_rate = 2;
+  Drive d(inventory);
+  RequestOptions only_b = with_attempts(2);
+  only_b.exclude = {"a", "c"};
+  while (d.dispatcher().retry_budget().can_pay()) {  // b fails, and that uses up the budget
+    d.submit(only_b);
+    d.fail(ErrorKind::server_error);
+    d.pass(defaults::kBackoffBase);
+    d.fail(ErrorKind::server_error);
+  }
+  EXPECT_EQ(d.submit(), "start a; ");
+  EXPECT_EQ(d.fail(ErrorKind::server_error), "start c; ");
+  EXPECT_EQ(d.ok(), "ok c; ");
+}
+
+TEST(RequestMachine, TheLastUsableIsThrottledNotEjected) {
+  Drive d(make_inventory({"a"}));
+  for (int i = 0; i < 5; ++i) {
+    d.submit(with_attempts(1));
+    d.fail(ErrorKind::connect);
+  }
+  EXPECT_EQ(d.submit(), "start a; ") << "its breaker is open, but there is no other";
+  EXPECT_TRUE(d.decision().candidates.empty() || !d.decision().candidates[0].last_usable);
+  d.fail(ErrorKind::connect);
+  EXPECT_TRUE(d.decision().candidates[0].last_usable);
+  EXPECT_EQ(d.submit(), "failed no_candidate; ");
+  EXPECT_EQ(d.decision().failure->retry_after, Duration(defaults::kThrottleEvery));
+  EXPECT_EQ(d.decision().candidates[0].reason, Reason::throttled);
+  d.pass(defaults::kThrottleEvery);
+  EXPECT_EQ(d.submit(), "start a; ");
+  EXPECT_EQ(d.ok(), "ok a; ");
+}
+
 }  // namespace
 }  // namespace llmroute::engine
