@@ -1,6 +1,7 @@
 #include "request.h"
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -58,7 +59,49 @@ void append_params(std::string& body, py::handle params) {
   }
 }
 
-std::string body_from_bytes(const CallArguments& call) {
+// References that were dropped where no Python may run; given back by the next request.
+class Abandoned {
+ public:
+  static Abandoned& instance() {
+    static Abandoned only;
+    return only;
+  }
+  void add(PyObject* object) {
+    const std::lock_guard lock(mutex_);
+    objects_.push_back(object);
+    any_.store(true, std::memory_order_release);
+  }
+  void release() {
+    if (!any_.load(std::memory_order_acquire)) return;
+    std::vector<PyObject*> objects;
+    {
+      const std::lock_guard lock(mutex_);
+      objects.swap(objects_);
+      any_.store(false, std::memory_order_release);
+    }
+    for (PyObject* object : objects) Py_DECREF(object);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<PyObject*> objects_;  // guarded by mutex_
+  std::atomic<bool> any_ = false;
+};
+
+// The caller's own bytes: they never change, so a reference does.
+Body borrow(py::handle bytes, std::string_view text) {
+  std::shared_ptr<PyObject> owner(Py_NewRef(bytes.ptr()), [](PyObject* object) {
+    // The network thread may be the last to let go; it has no business with the interpreter.
+    if (PyGILState_Check() != 0) {
+      Py_DECREF(object);
+    } else {
+      Abandoned::instance().add(object);
+    }
+  });
+  return {text, std::move(owner)};
+}
+
+Body body_from_bytes(const CallArguments& call) {
   const std::string_view text = view_of_bytes(call.messages);
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string_view::npos && text[start] == '[') {
@@ -72,10 +115,11 @@ std::string body_from_bytes(const CallArguments& call) {
   if (!call.params.is_none() && py::len(call.params) > 0) {
     invalid("bytes are sent as the whole body, so parameters belong inside them", "messages");
   }
-  return std::string(text);
+  const bool long_and_constant = text.size() > kLongBody && PyBytes_Check(call.messages.ptr());
+  return long_and_constant ? borrow(call.messages, text) : Body(std::string(text));
 }
 
-std::string body_of(const CallArguments& call) {
+Body body_of(const CallArguments& call) {
   if (PyBytes_Check(call.messages.ptr()) || PyByteArray_Check(call.messages.ptr())) {
     return body_from_bytes(call);
   }
@@ -176,6 +220,7 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
 
 std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::string id,
                                                std::uint64_t seed) {
+  Abandoned::instance().release();
   auto request = std::make_shared<ChatRequest>();
   request->id = std::move(id);
   request->options.stream = call.stream;
@@ -242,7 +287,11 @@ void bind_request(py::module_& module) {
       .def_property_readonly("request_id", [](const Handle& h) { return h.request->id; })
       .def_property_readonly("model", [](const Handle& h) { return h.request->options.model; })
       .def_property_readonly("stream", [](const Handle& h) { return h.request->options.stream; })
-      .def_property_readonly("body", [](const Handle& h) { return py::bytes(h.request->body); })
+      .def_property_readonly("body",
+                             [](const Handle& h) {
+                               const std::string_view body = h.request->body;
+                               return py::bytes(body.data(), body.size());
+                             })
       .def_property_readonly("messages", &messages_of)
       .def_property_readonly("prompt_tokens",
                              [](const Handle& h) { return h.request->facts.prompt_tokens.count; })

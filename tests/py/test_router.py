@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -139,6 +140,21 @@ def test_an_image_of_megabytes_arrives(heard: Router, listener: Listener) -> Non
     content = [{"type": "image_url", "image_url": {"url": url}}]
     heard.chat([{"role": "user", "content": content}])
     assert listener.last_body()["messages"][0]["content"][0]["image_url"]["url"] == url
+
+
+def test_long_bytes_are_given_back(heard: Router, listener: Listener) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": "x" * 1_000_000}]}).encode()
+    before = sys.getrefcount(body)
+    heard.chat(body)
+    assert json.loads(listener.heard[-1][1])["messages"] == json.loads(body)["messages"]
+    with pytest.raises(llmroute.InvalidRequestError):
+        heard.chat(body, model="nobody")
+
+    def is_back() -> bool:
+        heard.chat("the next request gives back what the network thread held last")
+        return sys.getrefcount(body) == before
+
+    assert eventually(is_back)
 
 
 @pytest.mark.parametrize(

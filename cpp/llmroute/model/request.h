@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "llmroute/base/enum.h"
@@ -63,9 +65,29 @@ struct RequestOptions {
   std::optional<std::uint64_t> seed;       // of this decision; default: drawn from the router's
 };
 
+// Text with whoever keeps it alive, so that a caller's megabytes need not be copied.
+class Body {
+ public:
+  Body() = default;
+  Body(std::string text)
+      : owner_(std::make_shared<const std::string>(std::move(text))),
+        text_(*static_cast<const std::string*>(owner_.get())) {}
+  Body(const char* text) : Body(std::string(text)) {}
+  // `owner` keeps `text` alive and unchanged; it may be released on any thread.
+  Body(std::string_view text, std::shared_ptr<const void> owner)
+      : owner_(std::move(owner)), text_(text) {}
+
+  operator std::string_view() const { return text_; }
+  std::size_t size() const { return text_.size(); }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::string_view text_;
+};
+
 struct ChatRequest {
-  std::string id;    // shown to people; unique within the router
-  std::string body;  // a JSON object with `messages`; UTF-8; depth checked
+  std::string id;  // shown to people; unique within the router
+  Body body;       // a JSON object with `messages`; UTF-8; depth checked
   RequestOptions options;
   Facts facts;
 };
