@@ -205,8 +205,7 @@ Failure classify_error(int status, const ErrorFields& fields) {
   constexpr std::size_t kMaxCodeBytes = 80;
   Failure failure;
   failure.status = status;
-  failure.provider_code =
-      ellipsize(fields.code.empty() ? fields.type : fields.code, kMaxCodeBytes);
+  failure.provider_code = ellipsize(fields.code.empty() ? fields.type : fields.code, kMaxCodeBytes);
   failure.message = fields.message.empty() ? "an error without a message"
                                            : ellipsize(fields.message, defaults::kMaxMessageBytes);
   const int inner = status < 300 ? status_in_code(fields.code) : 0;

@@ -25,7 +25,8 @@ namespace llmroute::provider {
 
 struct Encoded {
   wire::Request http;
-  std::vector<std::string> dropped_parameters;  // only where the caller allows it
+  // Only where the caller allows it, but for hints that change no answer (an image's detail).
+  std::vector<std::string> dropped_parameters;
 };
 
 // What the core needs of a whole reply without turning it around.

@@ -119,7 +119,8 @@ Usage read_openai_usage(JsonView usage) {
   out.input = *input;
   out.output = *output;
   // Where the total says so, reasoning is counted beside the completion, not inside it.
-  const bool beside = out.reasoning.count > 0 && total && *total == *input + *output + out.reasoning;
+  const bool beside =
+      out.reasoning.count > 0 && total && *total == *input + *output + out.reasoning;
   if (beside || out.reasoning > out.output) out.output = out.output + out.reasoning;
   out.cached_input = std::min(out.cached_input, out.input);
   out.cache_write = std::min(out.cache_write, out.input - out.cached_input);
@@ -127,8 +128,8 @@ Usage read_openai_usage(JsonView usage) {
 }
 
 std::string openai_finish_reason(std::string raw) {
-  if (raw == "eos") return "stop";              // Together
-  if (raw == "model_length") return "length";   // Mistral
+  if (raw == "eos") return "stop";             // Together
+  if (raw == "model_length") return "length";  // Mistral
   return raw;
 }
 

@@ -1,5 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "llmroute/provider/anthropic_parts.h"
 #include "llmroute/provider/dialect.h"
 #include "llmroute/wire/json.h"
 
@@ -44,6 +49,61 @@ TEST(Anthropic, TakesTheTighterTokenFamily) {
   EXPECT_EQ(limits.requests_remaining, 49);
   EXPECT_EQ(limits.tokens_remaining, 40);
   EXPECT_EQ(limits.tokens_reset, Duration(seconds(7)));
+}
+
+TEST(Anthropic, LetsOneTokenFamilyBe) {
+  wire::Headers headers;
+  headers.add("anthropic-ratelimit-tokens-remaining", "7000");
+  headers.add("anthropic-ratelimit-input-tokens-remaining", "5");
+  EXPECT_EQ(find_dialect("anthropic")->read_limits(headers, WallTime{}).tokens_remaining, 7000);
+  EXPECT_FALSE(find_dialect("anthropic")->read_limits({}, WallTime{}).any());
+}
+
+TEST(Anthropic, LetsADeploymentNameItsVersion) {
+  ChatRequest request;
+  request.body = R"({"messages":[{"role":"user","content":"hi"}]})";
+  Deployment d;
+  d.headers = {{"Anthropic-Version", "2099-01-01"}, {"anthropic-beta", "x"}};
+  const auto encoded = find_dialect("anthropic")->encode(request, d, Secret());
+  ASSERT_TRUE(encoded);
+  int versions = 0;
+  for (const auto& [name, value] : encoded->http.headers.items()) {
+    if (name == "Anthropic-Version" || name == "anthropic-version") ++versions;
+  }
+  EXPECT_EQ(versions, 1);
+}
+
+TEST(Anthropic, KeepsEscapedSlashesOfADataUrl) {
+  ChatRequest request;
+  request.body = R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":)"
+                 R"({"url":"data:image\/png;base64,iV\/B"}}]}]})";
+  const auto encoded = find_dialect("anthropic")->encode(request, Deployment(), Secret());
+  ASSERT_TRUE(encoded);
+  const wire::JsonView body(encoded->http.body);
+  const wire::JsonView source =
+      body["messages"].first_element().value()["content"].first_element().value()["source"];
+  EXPECT_EQ(source["media_type"].string(), "image/png");
+  EXPECT_EQ(source["data"].string(), "iV/B");
+}
+
+TEST(Anthropic, ReadsTheVersionInAModelsName) {
+  const std::vector<std::pair<std::string, ModelVersion>> cases = {
+      {"claude-3-7-sonnet-20250219", {3, 7}},
+      {"claude-sonnet-4-20250514", {4, 0}},
+      {"claude-sonnet-4-5-20250929", {4, 5}},
+      {"claude-opus-4-6", {4, 6}},
+      {"claude-opus-5", {5, 0}},
+      {"anthropic/claude-opus-4.7", {4, 7}},
+      {"claude-sonnet-4-0", {4, 0}},
+      {"claude-instant", {0, 0}},
+      {"claude-", {0, 0}},
+      {"gpt-4-6", {0, 0}},
+      {"", {0, 0}},
+      {"claude-haiku-10-12", {10, 12}}};
+  for (const auto& [name, version] : cases) {
+    EXPECT_EQ(claude_version(name).major, version.major) << name;
+    EXPECT_EQ(claude_version(name).minor, version.minor) << name;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "llmroute/provider/dialect.h"
 
 namespace llmroute::provider {
@@ -32,22 +34,68 @@ TEST(OpenAi, PassesEveryByteButWhatChanges) {
             "{\"model\":\"m\\\"x\",\"messages\":" + messages + ",\"temperature\":0.70}");
 }
 
-TEST(Registry, FindsByNameAndNamesTheNearest) {
-  EXPECT_EQ(find_dialect("openai")->name(), "openai");
-  EXPECT_EQ(find_dialect("nobody"), nullptr);
-  EXPECT_EQ(dialects().size(), 2U);
-  Inventory inventory;
-  inventory.deployments.emplace_back().name = "d";
-  inventory.deployments[0].dialect = "opneai";
-  auto resolved = resolve_dialects(inventory);
-  ASSERT_FALSE(resolved);
-  EXPECT_EQ(resolved.error().path, "deployments.d.dialect");
-  EXPECT_EQ(resolved.error().nearest, "openai");
-  inventory.deployments[0].dialect = "openai";
-  inventory.deployments[0].quirks.unsupported = {"sead"};
-  resolved = resolve_dialects(inventory);
-  ASSERT_FALSE(resolved);
-  EXPECT_EQ(resolved.error().nearest, "seed");
+TEST(OpenAi, CopiesALargeImageOnce) {
+  ChatRequest request;
+  request.body = R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":)"
+                 R"({"url":"data:image/png;base64,)" +
+                 std::string(4'000'000, 'A') + R"("}}]}],"stream":true})";
+  request.options.stream = true;
+  Deployment d;
+  d.model = "m";
+  const auto encoded = find_dialect("openai")->encode(request, d, Secret());
+  ASSERT_TRUE(encoded);
+  // Room was made once: the text never had to move.
+  EXPECT_LE(encoded->http.body.capacity(), request.body.size() + 512);
+  EXPECT_NE(encoded->http.body.find(R"("stream":true,"stream_options":{"include_usage":true}})"),
+            std::string::npos);
+}
+
+TEST(OpenAi, RefusesAStreamWithMoreCallsThanAnyoneBelieves) {
+  Deployment d;
+  const auto decoder = find_dialect("openai")->stream_decoder(d);
+  std::vector<Delta> out;
+  std::optional<Failure> failure;
+  for (int i = 0; i < 5000 && !failure; ++i) {
+    failure = decoder->feed(R"(data: {"choices":[{"delta":{"tool_calls":[{"id":"t)" +
+                                std::to_string(i) + "\"}]}}]}\n\n",
+                            out);
+  }
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->kind, ErrorKind::protocol);
+  EXPECT_EQ(out.size(), 4096U);
+}
+
+TEST(OpenAi, FailsAnEventWithoutEnd) {
+  Deployment d;
+  const auto decoder = find_dialect("openai")->stream_decoder(d);
+  std::vector<Delta> out;
+  std::optional<Failure> failure = decoder->feed("data: {\"a\":\"", out);
+  const std::string megabyte(1U << 20, 'x');
+  int fed = 0;
+  while (!failure && fed < 40) {
+    failure = decoder->feed(megabyte, out);
+    ++fed;
+  }
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->kind, ErrorKind::protocol);
+  EXPECT_LE(fed, 18) << "the bound is 16 MiB";
+}
+
+TEST(OpenAi, SummarisesAsItGoes) {
+  Deployment d;
+  const auto decoder = find_dialect("openai")->stream_decoder(d);
+  std::vector<Delta> out;
+  EXPECT_FALSE(
+      decoder->feed("data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}],"
+                    "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n",
+                    out));
+  EXPECT_FALSE(decoder->terminated());
+  EXPECT_EQ(decoder->summary().finish_reason, "length");
+  EXPECT_EQ(decoder->summary().usage.output, Tokens{4});
+  const auto cut = decoder->finish(out);
+  ASSERT_TRUE(cut);
+  EXPECT_EQ(cut->kind, ErrorKind::stream_interrupted);
+  EXPECT_NE(cut->message.find("[DONE]"), std::string::npos);
 }
 
 }  // namespace

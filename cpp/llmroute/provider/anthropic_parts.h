@@ -1,0 +1,73 @@
+// The parts of the Anthropic dialect, for anthropic*.cpp alone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "llmroute/provider/dialect.h"
+#include "llmroute/wire/json.h"
+
+namespace llmroute::provider {
+
+// What a request asks for and this format cannot carry. The first problem wins.
+class Losses {
+ public:
+  // `dropped` must outlive this object.
+  Losses(bool may_drop, std::vector<std::string>& dropped)
+      : may_drop_(may_drop), dropped_(dropped) {}
+
+  // A parameter, or a value of one, that has no place here: an error, or listed where allowed.
+  void cannot_carry(const std::string& path, const std::string& what);
+  // A hint without meaning for the answer: left out and listed, never an error.
+  void left_out(const std::string& path);
+  // The request itself is wrong.
+  void malformed(std::string message, std::string path);
+
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  bool may_drop_;
+  std::vector<std::string>& dropped_;
+  std::optional<Error> error_;
+};
+
+// Version of a Claude model by its name ("claude-sonnet-4-5-20250929", "claude-3-7-sonnet",
+// "anthropic/claude-opus-4.6"); {0, 0} for any other name.
+struct ModelVersion {
+  int major = 0, minor = 0;
+  friend constexpr auto operator<=>(const ModelVersion&, const ModelVersion&) = default;
+};
+ModelVersion claude_version(std::string_view model);
+
+// The body of POST /messages. What the dialect cannot carry is an error of kind bad_request, or is
+// added to `dropped` where the caller allows it.
+Result<std::string> encode_anthropic(const ChatRequest& request, const Deployment& deployment,
+                                     const ParameterSet& unsupported,
+                                     std::vector<std::string>& dropped);
+
+// Writes `messages` and `system`. Turns of one role that follow each other become one.
+void write_anthropic_messages(wire::JsonWriter& writer, wire::JsonView messages, Losses& losses);
+
+// True where the conversation stands inside a tool loop whose assistant turn has lost its thinking
+// blocks: a thinking budget is refused there.
+bool lacks_thinking_blocks(wire::JsonView messages);
+
+// Adds what one usage object says to `usage`, in which input is inclusive; members that are absent
+// keep what an earlier event said, for the stream's counts are cumulative. `fresh` is the
+// provider's own count without the cached parts; it lives as long as `usage`.
+void read_anthropic_usage(wire::JsonView object, Usage& usage, Tokens& fresh);
+
+// OpenAI's word for a stop reason; one that nobody knows stays as it is, for it must not look like
+// a normal end.
+std::string anthropic_finish_reason(std::string raw);
+
+// A checked reply in OpenAI's shape.
+std::string anthropic_to_openai(wire::JsonView reply, const ReplySummary& summary);
+
+std::unique_ptr<StreamDecoder> anthropic_stream(bool requires_terminator);
+
+}  // namespace llmroute::provider
