@@ -35,6 +35,51 @@ std::string tool_id(JsonView id) {
   return out;
 }
 
+// The members of a message and of a content part, found in one walk each: a lookup by name would
+// read the megabytes of an image again for every name.
+struct Message {
+  JsonView role, content, name, refusal, tool_calls, tool_call_id, is_error, thinking_blocks;
+  JsonView function_call, audio, cache_control;
+
+  explicit Message(JsonView whole) {
+    each_member(whole, [this](const JsonView::Member& m) {
+      if (m.key_is("role")) role = m.value();
+      if (m.key_is("content")) content = m.value();
+      if (m.key_is("name")) name = m.value();
+      if (m.key_is("refusal")) refusal = m.value();
+      if (m.key_is("tool_calls")) tool_calls = m.value();
+      if (m.key_is("tool_call_id")) tool_call_id = m.value();
+      if (m.key_is("is_error")) is_error = m.value();
+      if (m.key_is("thinking_blocks")) thinking_blocks = m.value();
+      if (m.key_is("function_call")) function_call = m.value();
+      if (m.key_is("audio")) audio = m.value();
+      if (m.key_is("cache_control")) cache_control = m.value();
+    });
+  }
+};
+
+struct Part {
+  JsonView type, text, refusal, cache_control;
+  JsonView url, detail;          // of image_url
+  JsonView file_data, filename;  // of file
+
+  explicit Part(JsonView whole) {
+    each_member(whole, [this](const JsonView::Member& m) {
+      if (m.key_is("type")) type = m.value();
+      if (m.key_is("text")) text = m.value();
+      if (m.key_is("refusal")) refusal = m.value();
+      if (m.key_is("cache_control")) cache_control = m.value();
+      if (m.key_is("image_url") || m.key_is("file"))
+        each_member(m.value(), [this](auto inner) {
+          if (inner.key_is("url")) url = inner.value();
+          if (inner.key_is("detail")) detail = inner.value();
+          if (inner.key_is("file_data")) file_data = inner.value();
+          if (inner.key_is("filename")) filename = inner.value();
+        });
+    });
+  }
+};
+
 class MessageWriter {
  public:
   MessageWriter(JsonWriter& writer, Losses& losses)
@@ -46,7 +91,7 @@ class MessageWriter {
     each_element(messages, [&](JsonView message) {
       if (losses_.error()) return;
       path_ = "messages[" + std::to_string(index++) + "]";
-      write_message(message);
+      write_message(Message(message));
     });
     if (open_role_.empty() && !losses_.error()) {
       losses_.malformed("this dialect needs a message beside the system prompt", "messages");
@@ -61,9 +106,9 @@ class MessageWriter {
   }
 
  private:
-  void write_message(JsonView message) {
-    const JsonView role = message["role"];
-    const JsonView content = message["content"];
+  void write_message(const Message& message) {
+    const JsonView role = message.role;
+    const JsonView content = message.content;
     if (!content.is_string() && !content.is_array() && !content.is_null() && !content.missing()) {
       losses_.malformed("content must be a text or an array of parts", path_ + ".content");
     } else if (role.equals("system") || role.equals("developer")) {
@@ -77,7 +122,7 @@ class MessageWriter {
     } else if (role.equals("user")) {
       role_ = "user";
       write_content(content);
-      if (message["name"].is_string()) losses_.left_out(path_ + ".name");
+      if (message.name.is_string()) losses_.left_out(path_ + ".name");
     } else {
       losses_.cannot_carry(path_, "a message of role \"" + role.string() + "\"");
     }
@@ -102,9 +147,8 @@ class MessageWriter {
     open_role_ = {};
   }
 
-  void end_block(JsonView origin) {
-    const JsonView cache = origin["cache_control"];
-    if (cache.is_object()) w_.key("cache_control").raw(cache.raw());
+  void end_block(JsonView cache_control) {
+    if (cache_control.is_object()) w_.key("cache_control").raw(cache_control.raw());
     w_.end_object();
   }
 
@@ -129,36 +173,33 @@ class MessageWriter {
     cached_system_ = cached_system_ || cache.is_object();
   }
 
-  void write_text(JsonView text, JsonView origin) {
+  void write_text(JsonView text, JsonView cache_control) {
     if (blank(text)) return;
     block("text").key("text").raw(text.raw());
-    end_block(origin);
+    end_block(cache_control);
   }
 
   void write_content(JsonView content) {
     write_text(content, JsonView());
-    each_element(content, [this](JsonView part) { write_part(part); });
+    each_element(content, [this](JsonView part) { write_part(Part(part)); });
   }
 
-  void write_part(JsonView part) {
-    const JsonView type = part["type"];
-    if (type.equals("text")) {
-      write_text(part["text"], part);
-    } else if (type.equals("refusal")) {
-      write_text(part["refusal"], part);
-    } else if (type.equals("image_url")) {
-      const JsonView image = part["image_url"];
-      const JsonView detail = image["detail"];
-      if (detail.is_string() && !detail.equals("auto")) {
+  void write_part(const Part& part) {
+    if (part.type.equals("text")) {
+      write_text(part.text, part.cache_control);
+    } else if (part.type.equals("refusal")) {
+      write_text(part.refusal, part.cache_control);
+    } else if (part.type.equals("image_url")) {
+      if (part.detail.is_string() && !part.detail.equals("auto")) {
         losses_.left_out(path_ + ".content.image_url.detail");
       }
-      write_source("image", image["url"], part);
-    } else if (type.equals("file") && is_document(part.at("file", "file_data"))) {
-      write_source("document", part.at("file", "file_data"), part);
+      write_source("image", part.url, part);
+    } else if (part.type.equals("file") && is_document(part.file_data)) {
+      write_source("document", part.file_data, part);
     } else {
       losses_.cannot_carry(path_ + ".content",
-                           "a content part of type \"" + type.string() + "\"" +
-                               (type.equals("file") ? " other than a PDF" : ""));
+                           "a content part of type \"" + part.type.string() + "\"" +
+                               (part.type.equals("file") ? " other than a PDF" : ""));
     }
   }
 
@@ -171,7 +212,7 @@ class MessageWriter {
 
   // A data URL or an address. The base64 text goes through as it came, escapes and all, so the
   // megabytes are copied once.
-  void write_source(std::string_view type, JsonView url, JsonView part) {
+  void write_source(std::string_view type, JsonView url, const Part& part) {
     constexpr std::string_view kData = "data:";
     constexpr std::string_view kBase64 = ";base64,";
     constexpr std::size_t kMaxMediaType = 200;
@@ -195,25 +236,23 @@ class MessageWriter {
       w_.key("type").string("url").key("url").quoted(text);
     }
     w_.end_object();
-    const JsonView title = part.at("file", "filename");
-    if (title.is_string()) w_.key("title").raw(title.raw());
-    end_block(part);
+    if (part.filename.is_string()) w_.key("title").raw(part.filename.raw());
+    end_block(part.cache_control);
   }
 
-  void write_assistant(JsonView message) {
-    each_element(message["thinking_blocks"], [this](JsonView thinking) {
+  void write_assistant(const Message& message) {
+    each_element(message.thinking_blocks, [this](JsonView thinking) {
       if (!thinking.is_object()) return;
       open_turn();
       w_.raw(thinking.raw());
     });
-    write_content(message["content"]);
-    write_text(message["refusal"], JsonView());
-    each_element(message["tool_calls"], [this](JsonView call) { write_call(call); });
-    for (const std::string_view key : {"function_call", "audio"}) {
-      if (message[key].is_object()) {
-        losses_.cannot_carry(path_ + "." + std::string(key), std::string(key) + " of a message");
-      }
+    write_content(message.content);
+    write_text(message.refusal, JsonView());
+    each_element(message.tool_calls, [this](JsonView call) { write_call(call); });
+    if (message.function_call.is_object()) {
+      losses_.cannot_carry(path_ + ".function_call", "function_call of a message");
     }
+    if (message.audio.is_object()) losses_.cannot_carry(path_ + ".audio", "audio of a message");
   }
 
   void write_call(JsonView call) {
@@ -235,21 +274,21 @@ class MessageWriter {
     block("tool_use").key("id").string(tool_id(call["id"]));
     w_.key("name").string(function["name"].string());
     w_.key("input").raw(empty ? std::string_view("{}") : JsonView(arguments).raw());
-    end_block(call);
+    end_block(call["cache_control"]);
   }
 
-  void write_tool_result(JsonView message) {
-    const std::string id = tool_id(message["tool_call_id"]);
+  void write_tool_result(const Message& message) {
+    const std::string id = tool_id(message.tool_call_id);
     if (id.empty()) {
       losses_.malformed("a tool message needs the id of its call", path_ + ".tool_call_id");
       return;
     }
     block("tool_result").key("tool_use_id").string(id);
-    if (message["is_error"].boolean() == true) w_.key("is_error").boolean(true);
+    if (message.is_error.boolean() == true) w_.key("is_error").boolean(true);
     w_.key("content").begin_array();
-    write_content(message["content"]);
+    write_content(message.content);
     w_.end_array();
-    end_block(message);
+    end_block(message.cache_control);
   }
 
   JsonWriter& w_;

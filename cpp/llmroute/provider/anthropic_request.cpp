@@ -65,12 +65,16 @@ class AnthropicEncoder {
 
  private:
   void collect() {
-    each_member(JsonView(request_.body), [this](const JsonView::Member& m) {
+    const Facts& facts = request_.facts;
+    const std::string_view body = request_.body;
+    const auto messages =
+        body.substr(facts.messages_begin, facts.messages_end - facts.messages_begin);
+    for (auto m = JsonView(body).first_member(messages); m; m = m.next()) {
       const JsonView value = m.value();
-      if (value.is_null() || m.key_is("model") || m.key_is("stream")) return;
+      if (value.is_null() || m.key_is("model") || m.key_is("stream")) continue;
       if (m.key_is("messages")) {
         messages_ = value;
-        return;
+        continue;
       }
       const std::string key = m.key_view().string();
       const Parameter parameter = from_slug<Parameter>(key).value_or(Parameter::other);
@@ -79,7 +83,7 @@ class AnthropicEncoder {
       } else {
         parameters_[static_cast<std::size_t>(parameter)] = value;
       }
-    });
+    }
   }
 
   JsonView parameter(Parameter p) const { return parameters_[static_cast<std::size_t>(p)]; }
