@@ -23,12 +23,16 @@ EndingPtr ending_of(runtime::Completion& completion) {
 
 }  // namespace
 
-void resolve(const Ref& future, py::handle result) {
+bool is_done(const Ref& future) {
   const Ref done = Ref::take(PyObject_CallMethodNoArgs(future.get(), names().done));
-  if (done && done.get() == Py_True) return;  // cancelled meanwhile
+  if (!done) PyErr_Clear();
+  return done.get() == Py_True;
+}
+
+void resolve(const Ref& future, py::handle result) {
+  if (is_done(future)) return;  // cancelled meanwhile
   const Ref set =
-      done ? Ref::take(PyObject_CallMethodOneArg(future.get(), names().set_result, result.ptr()))
-           : Ref();
+      Ref::take(PyObject_CallMethodOneArg(future.get(), names().set_result, result.ptr()));
   // One broken future must not keep the others from their results.
   if (!set) PyErr_WriteUnraisable(future.get());
 }
@@ -57,18 +61,19 @@ void FeedState::deliver(runtime::Completion& completion) {
 
 py::object FeedState::pop() {
   std::size_t taken = 0;
-  PyObject* made = nullptr;
+  std::optional<Delta> delta;
   {
     const std::lock_guard lock(mutex_);
     if (next_ == waiting_.size()) return py::none();
-    const Delta& delta = waiting_[next_++];
-    note(delta);
-    made = make_delta(delta);
-    taken_bytes_ += runtime::weight_of(delta);
+    delta = std::move(waiting_[next_++]);
+    note(*delta);
+    taken_bytes_ += runtime::weight_of(*delta);
     // Told in portions: a word to the network thread for every delta would cost more than it saves.
     if (taken_bytes_ > defaults::kMaxQueuedDeltaBytes / 4) taken = std::exchange(taken_bytes_, 0);
   }
   if (taken > 0) router_->resume(ticket_, taken);
+  // Outside the lock: making objects may run code of the program.
+  PyObject* made = make_delta(*delta);
   if (made == nullptr) throw py::error_already_set();
   return py::reinterpret_steal<py::object>(made);
 }
@@ -91,6 +96,17 @@ py::object FeedState::wait() {
 
 void FeedState::attach(py::handle future) {
   Ref waiter = Ref::share(future.ptr());
+  Ref before;
+  {
+    const std::lock_guard lock(mutex_);
+    before = std::move(future_);
+  }
+  // Two readers would take each other's deltas, and one of them might never wake.
+  if (before && !is_done(before)) {
+    const std::lock_guard lock(mutex_);
+    future_ = std::move(before);
+    throw std::runtime_error("another task is reading this stream");
+  }
   {
     const std::lock_guard lock(mutex_);
     if (next_ == waiting_.size() && !ending_) {
@@ -261,6 +277,7 @@ void PortState::drain() {
   std::vector<runtime::Completion> batch;
   queue_->take(batch);
   for (runtime::Completion& completion : batch) deliver(completion);
+  release_dropped_references();
 }
 
 void PortState::deliver(runtime::Completion& completion) {

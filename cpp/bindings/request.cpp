@@ -33,6 +33,34 @@ void append_or_raise(std::string& out, py::handle value, const char* root) {
   throw Raised(std::move(done).error());
 }
 
+class DroppedReferences {
+ public:
+  static DroppedReferences& instance() {
+    static DroppedReferences only;
+    return only;
+  }
+  void add(PyObject* object) {
+    const std::lock_guard lock(mutex_);
+    objects_.push_back(object);
+    any_.store(true, std::memory_order_release);
+  }
+  void release() {
+    if (!any_.load(std::memory_order_acquire)) return;
+    std::vector<PyObject*> objects;
+    {
+      const std::lock_guard lock(mutex_);
+      objects.swap(objects_);
+      any_.store(false, std::memory_order_release);
+    }
+    for (PyObject* object : objects) Py_DECREF(object);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<PyObject*> objects_;  // guarded by mutex_
+  std::atomic<bool> any_ = false;
+};
+
 // --- body -----------------------------------------------------------------------------------------
 
 std::string_view view_of_bytes(py::handle bytes) {
@@ -59,45 +87,11 @@ void append_params(std::string& body, py::handle params) {
   }
 }
 
-// References that were dropped where no Python may run; given back by the next request.
-class Abandoned {
- public:
-  static Abandoned& instance() {
-    static Abandoned only;
-    return only;
-  }
-  void add(PyObject* object) {
-    const std::lock_guard lock(mutex_);
-    objects_.push_back(object);
-    any_.store(true, std::memory_order_release);
-  }
-  void release() {
-    if (!any_.load(std::memory_order_acquire)) return;
-    std::vector<PyObject*> objects;
-    {
-      const std::lock_guard lock(mutex_);
-      objects.swap(objects_);
-      any_.store(false, std::memory_order_release);
-    }
-    for (PyObject* object : objects) Py_DECREF(object);
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<PyObject*> objects_;  // guarded by mutex_
-  std::atomic<bool> any_ = false;
-};
-
 // The caller's own bytes: they never change, so a reference does.
 Body borrow(py::handle bytes, std::string_view text) {
-  std::shared_ptr<PyObject> owner(Py_NewRef(bytes.ptr()), [](PyObject* object) {
-    // The network thread may be the last to let go; it has no business with the interpreter.
-    if (PyGILState_Check() != 0) {
-      Py_DECREF(object);
-    } else {
-      Abandoned::instance().add(object);
-    }
-  });
+  // The network thread may be the last to let go, and has no business with the interpreter.
+  std::shared_ptr<PyObject> owner(
+      Py_NewRef(bytes.ptr()), [](PyObject* object) { DroppedReferences::instance().add(object); });
   return {text, std::move(owner)};
 }
 
@@ -218,9 +212,11 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
 
 }  // namespace
 
+void release_dropped_references() { DroppedReferences::instance().release(); }
+
 std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::string id,
                                                std::uint64_t seed) {
-  Abandoned::instance().release();
+  release_dropped_references();
   auto request = std::make_shared<ChatRequest>();
   request->id = std::move(id);
   request->options.stream = call.stream;

@@ -140,6 +140,8 @@ class PortState {
   std::unordered_map<runtime::Ticket, Waiter> waiters_;  // guarded by mutex_
 };
 
+bool is_done(const Ref& future);
+
 // Gives a result to an asyncio future that may be done already.
 void resolve(const Ref& future, py::handle result);
 

@@ -220,3 +220,20 @@ def test_uvloop(alpha: SimulatedProvider) -> None:
 async def until(is_true: Any) -> None:
     """Look again and again without holding up this loop."""
     assert await asyncio.to_thread(eventually, is_true)
+
+
+async def test_a_second_reader_is_told_so(slow: SimulatedProvider) -> None:
+    async with AsyncRouter(config_of(slow)) as router, router.stream("hi") as stream:
+        first = asyncio.create_task(_drain(stream))
+        await until(lambda: bool(stream.text))
+        with pytest.raises(RuntimeError, match="another task"):
+            while True:
+                await anext(stream)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
+async def _drain(stream: llmroute.AsyncStream) -> None:
+    async for _ in stream:
+        pass
