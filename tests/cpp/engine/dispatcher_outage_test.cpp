@@ -47,7 +47,10 @@ Inventory three_groups(const std::string& policy, std::size_t each) {
 class TotalOutage : public testing::TestWithParam<std::tuple<Outage, const char*, std::size_t>> {};
 
 TEST_P(TotalOutage, NeitherMultipliesTrafficNorOutlastsItself) {
-  const auto& [outage, policy, each] = GetParam();
+  // Named one by one: Clang 14 does not let a lambda capture structured bindings.
+  const Outage& outage = std::get<0>(GetParam());
+  const char* const policy = std::get<1>(GetParam());
+  const std::size_t each = std::get<2>(GetParam());
   SCOPED_TRACE(std::string(outage.name) + ", " + policy + ", " + std::to_string(each));
   const Instant from{seconds(1000) + kBefore};
   const Instant to = from + kOutage;
