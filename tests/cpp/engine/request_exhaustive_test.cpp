@@ -11,7 +11,7 @@ namespace llmroute::engine {
 namespace {
 
 // a (two keys, 8k), b (8k) and c (32k) in order; too long prompts go to d (128k), filtered ones to e.
-constexpr DeploymentIndex kA = 0, kC = 2, kD = 3, kE = 4;
+constexpr DeploymentIndex kA = 0, kD = 3, kE = 4;
 constexpr std::int64_t kWindows[] = {8'000, 8'000, 32'000, 128'000, 0};
 
 Inventory small_model() {
