@@ -207,8 +207,8 @@ double price_or_infinity(const std::optional<double>& price) {
 
 // An unknown cost sorts last.
 double estimated_usd(const Candidate& candidate, const RequestHandle& handle) {
-  const double usd = policy::estimate_usd(policy::Amount(handle.request->facts),
-                                          policy::fitness_of(candidate.deployment()));
+  const policy::Demand demand(handle.request->facts);
+  const double usd = demand.usd(policy::fitness_of(candidate.deployment()));
   return std::isnan(usd) ? std::numeric_limits<double>::infinity() : usd;
 }
 

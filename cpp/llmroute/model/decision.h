@@ -35,20 +35,21 @@ LLMROUTE_ENUM(Reason,
               throttled,                // a: ms to the next permitted attempt (last usable one)
               not_in_order);            // a Python policy left it out
 
+// 48 bytes: a decision among a thousand writes a thousand of them.
 struct CandidateRecord {
   DeploymentIndex deployment = 0;
-  GroupIndex group = 0;  // the group it comes from (fallbacks bring others)
-  Reason reason = Reason::kept;
-  float a = 0, b = 0;        // numbers of the reason
-  float score = 0;           // the policy's; lower is better; not-a-number: none
-  float probability = 1;     // of being first, where chance took part
-  std::int16_t rank = -1;    // place in the plan, 0 first; -1: dropped
-  bool last_usable = false;  // kept although its breaker is open: throttled, not ejected
+  GroupIndex group = 0;   // the group it comes from (fallbacks bring others)
+  float a = 0, b = 0;     // numbers of the reason
+  float score = 0;        // the policy's; lower is better; not-a-number: none
+  float probability = 1;  // of being first, where chance took part
   // What the policy saw.
   float ttft_p50_ms = 0, ttft_p95_ms = 0;
   std::uint32_t in_flight = 0;
-  bool measured = false;     // false: the latencies are priors
-  double estimated_usd = 0;  // not-a-number: unknown price
+  std::int16_t rank = -1;  // place in the plan, 0 first; -1: dropped
+  Reason reason = Reason::kept;
+  bool measured : 1 = false;     // false: the latencies are priors
+  bool last_usable : 1 = false;  // kept although its breaker is open: throttled, not ejected
+  double estimated_usd = 0;      // not-a-number: unknown price
 };
 
 struct AttemptRecord {

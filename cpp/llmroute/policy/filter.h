@@ -18,30 +18,38 @@ struct Fitness {
 };
 Fitness fitness_of(const Deployment& deployment);
 
-// True where nothing of the request stands against the deployment; else check_fit says what.
-inline bool fits(const Facts& facts, const Fitness& fitness) {
-  const std::int64_t asked = facts.max_output_tokens ? facts.max_output_tokens->count : 0;
-  return (facts.needs & fitness.lacks).none() && (facts.parameters & fitness.unsupported).none() &&
-         (fitness.max_output_tokens == 0 || asked <= fitness.max_output_tokens) &&
-         (fitness.context_tokens == 0 ||
-          facts.prompt_tokens.count + asked <= fitness.context_tokens);
-}
+// What a request asks of every candidate, read once per plan.
+class Demand {
+ public:
+  explicit Demand(const Facts& facts)
+      : needs_(facts.needs),
+        parameters_(facts.parameters),
+        asked_(facts.max_output_tokens ? facts.max_output_tokens->count : 0),
+        window_(facts.prompt_tokens.count + asked_),
+        input_(static_cast<double>(facts.prompt_tokens.count)),
+        output_(static_cast<double>(facts.expected_output().count)) {}
+
+  // True where nothing stands against the deployment; else check_fit says what.
+  bool fits(const Fitness& fitness) const {
+    return (needs_ & fitness.lacks).none() && (parameters_ & fitness.unsupported).none() &&
+           (fitness.max_output_tokens == 0 || asked_ <= fitness.max_output_tokens) &&
+           (fitness.context_tokens == 0 || window_ <= fitness.context_tokens);
+  }
+
+  // By price and the facts' token estimates; not-a-number for an unknown price.
+  double usd(const Fitness& fitness) const {
+    return input_ * fitness.input_usd + output_ * fitness.output_usd;
+  }
+
+ private:
+  CapabilitySet needs_;
+  ParameterSet parameters_;
+  std::int64_t asked_, window_;
+  double input_, output_;
+};
 
 // What the request needs against what the deployment is: capabilities, parameters, context length.
 // Does not change during a request. `kept` or the first reason found.
 health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness);
-
-// The tokens that a price is applied to, read once per plan.
-struct Amount {
-  explicit Amount(const Facts& facts)
-      : input(static_cast<double>(facts.prompt_tokens.count)),
-        output(static_cast<double>(facts.expected_output().count)) {}
-  double input, output;
-};
-
-// USD of this request by price and the facts' token estimates; not-a-number for an unknown price.
-inline double estimate_usd(const Amount& amount, const Fitness& fitness) {
-  return amount.input * fitness.input_usd + amount.output * fitness.output_usd;
-}
 
 }  // namespace llmroute::policy

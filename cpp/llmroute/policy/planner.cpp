@@ -1,6 +1,7 @@
 #include "llmroute/policy/planner.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -20,6 +21,12 @@ void fill(CandidateRecord& record, DeploymentIndex deployment, GroupIndex group,
   record.in_flight = hot.in_flight;
   record.measured = hot.measured;
   record.estimated_usd = usd;
+}
+
+void append(GroupIndex group, CandidateRecord& record, std::uint32_t index,
+            std::vector<PlanStep>& steps) {
+  record.rank = static_cast<std::int16_t>(steps.size());
+  steps.push_back({record.deployment, group, index});
 }
 
 bool excludes(const RequestOptions& options, const std::string& name) {
@@ -43,15 +50,31 @@ Result<std::unique_ptr<Policy>> make_policy(const Group& group, const std::strin
 }  // namespace
 
 void order_by_score(std::span<Ranked> candidates) {
-  const auto better = [](const Ranked& a, const Ranked& b) {
-    // Not-a-number must not break the ordering: an unknown score goes last.
-    const double x = std::isnan(a.score) ? std::numeric_limits<double>::infinity() : a.score;
-    const double y = std::isnan(b.score) ? std::numeric_limits<double>::infinity() : b.score;
-    return x != y ? x < y : a.tie < b.tie;
+  struct Best {
+    double score, tie;
+    std::size_t at;
+    bool before(const Best& other) const {
+      return score != other.score ? score < other.score : tie < other.tie;
+    }
   };
-  const std::size_t exact = std::min(kExactlyRanked, candidates.size());
-  std::partial_sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(exact),
-                    candidates.end(), better);
+  std::array<Best, kExactlyRanked> best;  // so far, in order
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Ranked& c = candidates[i];
+    // Not-a-number must not break the ordering: an unknown score goes last.
+    const double score = std::isnan(c.score) ? std::numeric_limits<double>::infinity() : c.score;
+    const Best next{score, c.tie, i};
+    if (found == best.size() && !next.before(best.back())) continue;
+    std::size_t place = found < best.size() ? found++ : best.size() - 1;
+    for (; place > 0 && next.before(best[place - 1]); --place) best[place] = best[place - 1];
+    best[place] = next;
+  }
+  for (std::size_t i = 0; i < found; ++i) {
+    std::swap(candidates[i], candidates[best[i].at]);
+    for (std::size_t j = i + 1; j < found; ++j) {
+      if (best[j].at == i) best[j].at = best[i].at;  // it has just been moved there
+    }
+  }
 }
 
 Result<void> Planner::configure(InventoryPtr inventory) {
@@ -68,6 +91,14 @@ Result<void> Planner::configure(InventoryPtr inventory) {
   overrides_.clear();
   fitness_.clear();
   for (const Deployment& d : inventory->deployments) fitness_.push_back(fitness_of(d));
+  places_.clear();
+  for (const Group& group : inventory->groups) {
+    std::vector<Place>& places = places_.emplace_back();
+    for (const Member& member : group.members) {
+      const auto weight = static_cast<float>(member.weight);
+      places.push_back({member.deployment, weight, 1.0F / weight});
+    }
+  }
   seen_.assign(inventory->deployments.size(), 0);
   ranked_.reserve(inventory->deployments.size());
   inventory_ = std::move(inventory);
@@ -80,7 +111,7 @@ void Planner::plan(GroupIndex group, const ChatRequest& request, const health::B
   mark_seen(records);
   consider(group, request, board, now, records);
   if (request.options.order && follow_order(request.options, records)) {
-    for (const Ranked& r : ranked_) steps.push_back({r.deployment, group, r.record});
+    for (const Ranked& r : ranked_) append(group, records[r.record], r.record, steps);
   } else {
     rank_kept(group, request, board, now, random, records, steps);
   }
@@ -89,21 +120,14 @@ void Planner::plan(GroupIndex group, const ChatRequest& request, const health::B
     rank_kept(fallback, request, board, now, random, records, steps);
   }
   if (steps.empty()) rescue_last(board, now, records, steps);
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    records[steps[i].record].rank = static_cast<std::int16_t>(i);
-  }
 }
 
 void Planner::extend(GroupIndex group, const ChatRequest& request, const health::Board& board,
                      Instant now, Random& random, std::vector<CandidateRecord>& records,
                      std::vector<PlanStep>& steps) {
   mark_seen(records);
-  const std::size_t before = steps.size();
   consider(group, request, board, now, records);
   rank_kept(group, request, board, now, random, records, steps);
-  for (std::size_t i = before; i < steps.size(); ++i) {
-    records[steps[i].record].rank = static_cast<std::int16_t>(i);
-  }
 }
 
 void Planner::mark_seen(const std::vector<CandidateRecord>& records) {
@@ -116,19 +140,25 @@ void Planner::mark_seen(const std::vector<CandidateRecord>& records) {
 void Planner::consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
                        Instant now, std::vector<CandidateRecord>& records) {
   ranked_.clear();
-  const Facts& facts = request.facts;
-  const Amount amount(facts);
-  const std::vector<Member>& members = inventory_->groups[group].members;
-  records.reserve(records.size() + members.size());
-  for (const Member& member : members) {
-    const DeploymentIndex d = member.deployment;
-    if (seen_[d] == stamp_) continue;
-    seen_[d] = stamp_;
-    const Fitness& fitness = fitness_[d];
-    const double usd = estimate_usd(amount, fitness);
+  const Demand demand(request.facts);
+  const std::span<const Place> places = places_[group];
+  records.reserve(records.size() + places.size());
+  // What does not change goes into locals: a store into a record could else be one into a member.
+  const std::span<const Fitness> fitness = fitness_;
+  const std::span<std::uint32_t> seen = seen_;
+  const bool excluding = !request.options.exclude.empty();
+  const std::uint32_t stamp = stamp_;
+  for (const Place& place : places) {
+    const DeploymentIndex d = place.deployment;
+    if (seen[d] == stamp) continue;
+    seen[d] = stamp;
+    const double usd = demand.usd(fitness[d]);
     CandidateRecord& record = records.emplace_back();
     fill(record, d, group, board.hot(d), usd);
-    const health::Admission verdict = judge(d, request, board, now);
+    const bool doubtful = excluding || !demand.fits(fitness[d]);
+    health::Admission verdict;
+    if (doubtful) verdict = judge(d, request);
+    if (verdict.reason == Reason::kept) verdict = board.admit(d, now);
     if (verdict.reason != Reason::kept) {
       record.reason = verdict.reason;
       record.a = verdict.a;
@@ -138,24 +168,18 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     Ranked& ranked = ranked_.emplace_back();
     ranked.deployment = d;
     ranked.record = static_cast<std::uint32_t>(records.size() - 1);
-    const double penalty = board.penalty(d, now);
-    ranked.weight = penalty > 1.0 ? member.weight / penalty : member.weight;
-    ranked.load_factor = ranked.weight == 1.0 ? 1.0 : 1.0 / ranked.weight;
-    ranked.usd = usd;
+    const auto penalty = static_cast<float>(board.penalty(d, now));
+    ranked.weight = penalty > 1 ? place.weight / penalty : place.weight;
+    ranked.load_factor = penalty > 1 ? place.load_factor * penalty : place.load_factor;
+    ranked.usd = static_cast<float>(usd);
   }
 }
 
-inline health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
-                                        const health::Board& board, Instant now) const {
+// The slow way, for those that the caller excludes or that lack something.
+health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request) const {
   const RequestOptions& options = request.options;
-  if (!options.exclude.empty() && excludes(options, inventory_->deployments[d].name)) {
-    return {Reason::excluded, 0, 0};
-  }
-  if (!fits(request.facts, fitness_[d])) {
-    const auto verdict = check_fit(request.facts, options.drop_unsupported, fitness_[d]);
-    if (verdict.reason != Reason::kept) return verdict;
-  }
-  return board.admit(d, now);
+  if (excludes(options, inventory_->deployments[d].name)) return {Reason::excluded, 0, 0};
+  return check_fit(request.facts, options.drop_unsupported, fitness_[d]);
 }
 
 void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,
@@ -165,9 +189,10 @@ void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const heal
   const RankContext context{*inventory_, board, request.facts, now, random};
   policy_for(group, request.options).rank(context, ranked_);
   for (const Ranked& r : ranked_) {
-    steps.push_back({r.deployment, group, r.record});
-    records[r.record].score = static_cast<float>(r.score);
-    records[r.record].probability = static_cast<float>(r.probability);
+    CandidateRecord& record = records[r.record];
+    record.score = static_cast<float>(r.score);
+    record.probability = r.probability;
+    append(group, record, r.record, steps);
   }
 }
 
@@ -210,8 +235,7 @@ void Planner::rescue_last(const health::Board& board, Instant now,
   best->a = verdict.a;
   best->b = verdict.b;
   if (verdict.reason != Reason::kept) return;
-  steps.push_back(
-      {best->deployment, best->group, static_cast<std::uint32_t>(best - records.data())});
+  append(best->group, *best, static_cast<std::uint32_t>(best - records.data()), steps);
 }
 
 Policy& Planner::policy_for(GroupIndex group, const RequestOptions& options) {

@@ -44,8 +44,7 @@ class Planner {
  private:
   void consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
                 Instant now, std::vector<CandidateRecord>& records);
-  health::Admission judge(DeploymentIndex d, const ChatRequest& request, const health::Board& board,
-                          Instant now) const;
+  health::Admission judge(DeploymentIndex d, const ChatRequest& request) const;
   void rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,
                  Instant now, Random& random, std::vector<CandidateRecord>& records,
                  std::vector<PlanStep>& steps);
@@ -55,8 +54,14 @@ class Planner {
   Policy& policy_for(GroupIndex group, const RequestOptions& options);
   void mark_seen(const std::vector<CandidateRecord>& records);
 
+  struct Place {  // a member of a group, side by side in memory
+    DeploymentIndex deployment;
+    float weight, load_factor;
+  };
+
   InventoryPtr inventory_;
-  std::vector<Fitness> fitness_;  // by deployment
+  std::vector<std::vector<Place>> places_;  // by group
+  std::vector<Fitness> fitness_;            // by deployment
   std::vector<std::unique_ptr<Policy>> by_group_;
   std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>> overrides_;
   std::vector<Ranked> ranked_;       // scratch

@@ -39,12 +39,12 @@ struct RankContext {
 struct Ranked {
   DeploymentIndex deployment = 0;
   std::uint32_t record = 0;  // index in Decision::candidates
-  double weight = 1.0;       // of the member in its group, divided by its penalty
-  double load_factor = 1.0;  // 1 / weight: multiplies a load or a latency
-  double usd = 0.0;          // estimated cost of this request; not-a-number: unknown price
-  double score = 0.0;
-  double tie = 0.0;          // breaks equal scores, smaller first
-  double probability = 1.0;  // of being first, where chance took part
+  float weight = 1;          // of the member in its group, divided by its penalty
+  float load_factor = 1;     // 1 / weight: multiplies a load or a latency
+  float usd = 0;             // estimated cost of this request; not-a-number: unknown price
+  float probability = 1;     // of being first, where chance took part
+  double score = 0;
+  double tie = 0;  // breaks equal scores, smaller first
 };
 
 // Puts the best kExactlyRanked candidates in front by (score, tie); those behind them follow in no

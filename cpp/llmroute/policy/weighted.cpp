@@ -17,7 +17,7 @@ class Weighted final : public Policy {
   void rank(const RankContext& context, std::span<Ranked> candidates) override {
     double left = 0;
     for (const Ranked& c : candidates) left += c.weight;
-    for (Ranked& c : candidates) c.probability = c.weight / left;
+    for (Ranked& c : candidates) c.probability = static_cast<float>(c.weight / left);
     const std::size_t drawn = std::min(kExactlyRanked, candidates.size());
     for (std::size_t place = 0; place < drawn; ++place) {
       double mark = context.random.unit() * left;
