@@ -36,8 +36,9 @@ void Driver::submit(Submission submission) {
     const std::lock_guard lock(brain_.mutex);
     request.inventory = brain_.dispatcher.inventory();
     request.keys = brain_.keys;
-    request.id =
-        brain_.dispatcher.submit(request.request, loop_.now(), loop_.clock().wall_now(), actions_);
+    const Instant now = loop_.now();
+    request.id = brain_.dispatcher.submit(request.request, now, loop_.clock().wall_now(), actions_);
+    brain_.dispatcher.note_planned(request.id, loop_.now() - now);
   }
   by_ticket_.emplace(request.ticket, request.id);
   active_.emplace(request.id, std::move(active));

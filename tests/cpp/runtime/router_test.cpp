@@ -29,6 +29,8 @@ TEST(Router, AnswersAChat) {
   EXPECT_EQ(decision.usage.output.count, 7);
   ASSERT_EQ(decision.attempts.size(), 1U);
   EXPECT_GT(decision.attempts[0].outcome.total, Duration::zero());
+  EXPECT_GT(decision.planned, Duration::zero());
+  EXPECT_LT(decision.planned, decision.total);
   EXPECT_TRUE(decision.attempts[0].outcome.connect.has_value());
 }
 
