@@ -11,7 +11,7 @@ namespace llmroute::defaults {
 // --- attempts ---------------------------------------------------------------------------------
 inline constexpr int kAttempts = 4;  // per request: first try, retries and fallbacks together
 inline constexpr milliseconds kConnectTimeout{3'000};
-inline constexpr milliseconds kTtftTimeout{60'000};      // reasoning models think before they speak
+inline constexpr milliseconds kTtftTimeout{60'000};      // streams: reasoning models think first
 inline constexpr milliseconds kIdleTimeout{30'000};      // between two chunks of a stream
 inline constexpr milliseconds kAttemptTimeout{600'000};  // as the OpenAI SDK
 inline constexpr milliseconds kBackoffBase{250};         // full jitter: uniform in [0, base * 2^n]

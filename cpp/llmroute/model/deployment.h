@@ -25,7 +25,7 @@ using GroupIndex = std::uint32_t;
 // The four timeouts of one attempt. Zero: none.
 struct Timeouts {
   Duration connect = defaults::kConnectTimeout;
-  Duration ttft = defaults::kTtftTimeout;  // from start to first content (streams: first delta)
+  Duration ttft = defaults::kTtftTimeout;  // streams: from start to first content
   Duration idle = defaults::kIdleTimeout;  // between chunks
   Duration attempt = defaults::kAttemptTimeout;
 };

@@ -108,7 +108,7 @@ constexpr Shape kTokenField = words_of(kTokenFields);
 
 // --- shared tables ----------------------------------------------------------------------------------
 constexpr std::string_view kConnectMeaning = "until connected; 0: no limit";
-constexpr std::string_view kTtftMeaning = "from start to the first content; 0: no limit";
+constexpr std::string_view kTtftMeaning = "of a stream, from start to the first content; 0: no limit";
 constexpr std::string_view kIdleMeaning = "between two chunks; 0: no limit";
 constexpr std::string_view kAttemptMeaning = "the whole attempt; 0: no limit";
 

@@ -260,7 +260,10 @@ void Attempt::arm_timer() {
 
 Instant Attempt::next_limit() const {
   const Instant whole = limit_after(started_, start_.timeouts.attempt);
-  if (first_content_ == kNever) return std::min(whole, limit_after(started_, start_.timeouts.ttft));
+  if (first_content_ == kNever) {
+    // A whole reply shows no first token: providers answer only when they have all of it.
+    return decoder_ ? std::min(whole, limit_after(started_, start_.timeouts.ttft)) : whole;
+  }
   if (paused_) return whole;
   return std::min(whole, limit_after(last_bytes_, start_.timeouts.idle));
 }

@@ -111,13 +111,13 @@ struct TimeoutCase {
   const char* name;
   bool stream;
   std::vector<std::string> pieces;  // empty: not even a head
-  milliseconds wait;
+  Duration wait;
   const char* blamed;
 };
 
 TEST(Attempt, EachTimeoutIsKeptExactly) {
   const std::vector<TimeoutCase> cases = {
-      {"no answer at all", false, {}, milliseconds(300), "ttft_ms"},
+      {"no answer at all", false, {}, seconds(5), "attempt_ms"},
       {"no answer to a stream", true, {}, milliseconds(300), "ttft_ms"},
       {"a comment is no token", true, {": hello\n\n"}, milliseconds(300), "ttft_ms"},
       {"silence after a token", true, {chunk_of("x")}, milliseconds(200), "idle_ms"},
