@@ -181,7 +181,8 @@ class ChunkReader : public wire::JsonEvents {
     }
     nodes_[static_cast<std::size_t>(++depth_)] = capture_ == nullptr ? below : Node::other;
     if (below == Node::choice) begin_choice();
-    if (below == Node::call || field_ == Field::function_call) begin_call();
+    const bool legacy = below == Node::function && field_ == Field::function_call;
+    if (below == Node::call || legacy) begin_call();
     fields_[static_cast<std::size_t>(depth_)] = field_;
     field_ = Field::none;
     return true;
@@ -247,7 +248,7 @@ class ChunkReader : public wire::JsonEvents {
     if (field_ == Field::reasoning || field_ == Field::reasoning_content) {
       // Some send the same piece under both names.
       if (!has_reasoning_) add_text(DeltaKind::reasoning, quoted(text));
-      has_reasoning_ = true;
+      has_reasoning_ = has_reasoning_ || !text.empty();
     }
   }
 
