@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -28,9 +29,12 @@ REPLY = {
 class Listener:
     """Answers everything with one reply and keeps what it was sent."""
 
-    def __init__(self, reply: Any = None, status: int = 200) -> None:
+    def __init__(
+        self, reply: Any = None, status: int = 200, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.reply: Any = REPLY if reply is None else reply
         self.status = status
+        self.headers: dict[str, str] = {}
         self.heard: list[tuple[dict[str, str], bytes]] = []
         listener = self
 
@@ -46,6 +50,8 @@ class Listener:
                 reply = listener.reply
                 raw = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
                 self.send_response(listener.status)
+                for name, value in listener.headers.items():
+                    self.send_header(name, value)
                 self.send_header("content-length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
@@ -55,12 +61,17 @@ class Listener:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def deployment(self, **extra: Any) -> dict[str, Any]:
         return {
