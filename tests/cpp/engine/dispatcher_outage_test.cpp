@@ -27,7 +27,7 @@ const Outage kOutages[] = {
 };
 
 constexpr Duration kGap = milliseconds(10);  // 100 requests a second
-constexpr Duration kBefore = seconds(30), kOutage = seconds(60), kAfter = seconds(20);
+constexpr Duration kBefore = seconds(12), kOutage = seconds(60), kAfter = seconds(15);
 
 // Three groups in a row, `each` deployments in each.
 Inventory three_groups(const std::string& policy, std::size_t each) {
@@ -66,7 +66,7 @@ TEST_P(TotalOutage, NeitherMultipliesTrafficNorOutlastsItself) {
   EXPECT_LE(world.started(from, to), requests * 5 / 4);
   RecordProperty("attempts", world.started(from, to));
   RecordProperty("requests", requests);
-  const auto before = world.sum(Instant{}, from - seconds(20));
+  const auto before = world.sum(Instant{}, from - seconds(8));
   EXPECT_EQ(before.ok, before.requests);
   EXPECT_EQ(before.attempts, before.requests);
   EXPECT_GE(world.sum(to + seconds(10), kNever).goodput(), 0.95) << "recovers within 10 s";
