@@ -2,66 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from benchmarks.cases import Case
+from benchmarks.run import Runs
 
-__all__ = ["judge", "row", "table"]
+__all__ = ["Limit", "Row", "close", "judge", "memory", "row", "table"]
+
+MINE = "llmroute"
+MEMORY_KB = 32.0
+
+Row = dict[str, Any]
+"""``case``, ``unit``, ``figures`` (by client: median, min, max), ``bars``, ``errors``, ``ok``."""
+
+Limit = tuple[str, float | None]
+"""A bar's text and what our figure may be at most; None: there is nothing to compare with."""
+
+Samples = Mapping[str, Sequence[float]]
 
 
-def row(
-    name: str, unit: str, figures: dict[str, float], bars: list[tuple[str, float]], mine: str
-) -> dict[str, Any]:
-    """One line of the table: figures by client, and (text, limit) bars on the figure of `mine`."""
-    value = figures.get(mine)
-    verdicts = [
-        {"bar": text, "limit": limit, "ok": value is not None and value <= limit}
-        for text, limit in bars
-    ]
-    ok = all(verdict["ok"] for verdict in verdicts)
-    return {"case": name, "unit": unit, "figures": figures, "bars": verdicts, "ok": ok}
+def _figure(samples: Sequence[float]) -> dict[str, float]:
+    return {"median": median(samples), "min": min(samples), "max": max(samples)}
 
 
-def judge(case: Case, runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Compare medians of interleaved runs; a bar whose other side is absent is left out."""
-    figures = {name: median(r["us"] for r in results) for name, results in runs.items()}
-    bars = [
-        (f"<= {bar.factor:g} x {bar.other}", bar.factor * figures[bar.other])
+def _bar(text: str, limit: float | None, value: float | None) -> dict[str, Any]:
+    judged = None if limit is None else value is not None and value <= limit
+    return {"bar": text, "limit": limit, "ok": judged}
+
+
+def row(name: str, unit: str, samples: Samples, limits: Sequence[Limit]) -> Row:
+    """One line of the table; the limits hold for the median of our own samples."""
+    figures = {client: _figure(values) for client, values in samples.items() if values}
+    value = figures[MINE]["median"] if MINE in figures else None
+    line = {"case": name, "unit": unit, "figures": figures, "bars": [], "errors": {}}
+    return close(line, limits, value)
+
+
+def close(line: Row, limits: Sequence[Limit], value: float | None) -> Row:
+    """Add bars to a line and say whether all are met; without our own figure none is."""
+    line["bars"] += [_bar(text, limit, value) for text, limit in limits]
+    missed = [bar for bar in line["bars"] if bar["ok"] is False]
+    line["ok"] = MINE in line["figures"] and MINE not in line["errors"] and not missed
+    return line
+
+
+def judge(case: Case, runs: Runs) -> Row:
+    """Compare medians of interleaved runs."""
+    good = {name: [r for r in results if "error" not in r] for name, results in runs.items()}
+    samples = {name: [r["us"] for r in results] for name, results in good.items() if results}
+    limits = [
+        (
+            f"<= {bar.factor:g} x {bar.other}",
+            bar.factor * median(samples[bar.other]) if bar.other in samples else None,
+        )
         for bar in case.bars
-        if bar.other in figures
     ]
-    judged = row(case.name, f"us CPU per {case.per}", figures, bars, "llmroute")
-    judged["runs"] = runs
-    stalls = sum(r["stalls"] for r in runs.get("llmroute", []))
-    # Latencies of this size are only suspicious where the upstream answers at once.
-    if case.path == "nginx":
-        judged["bars"].append({"bar": "no stall of 35-50 ms", "limit": 0, "ok": stalls == 0})
-        judged["ok"] = judged["ok"] and stalls == 0
-    return judged
+    line = row(case.name, f"us CPU per {case.per}", samples, limits)
+    line["errors"] = {
+        name: result["error"]
+        for name, results in runs.items()
+        for result in results
+        if "error" in result
+    }
+    close(line, [], None)
+    if case.prompt and MINE in line["figures"]:
+        stalls = {name: sum(r["stalls"] for r in results) for name, results in good.items()}
+        # A busy machine holds up the floor as well; a delayed acknowledgement holds up us alone.
+        limit = float(stalls.get("libcurl", 0))
+        close(line, [("stalls of 35-50 ms, no more than libcurl", limit)], stalls[MINE])
+        line["stalls"] = stalls
+    line["runs"] = runs
+    return line
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def memory(case: Case, runs: Runs) -> Row:
+    """How far the peak grew over the idle client, per request in flight."""
+    samples = {
+        name: [r["kb_in_flight"] for r in results if "error" not in r]
+        for name, results in runs.items()
+    }
+    title = f"memory per request in flight, {case.in_flight:,} at once"
+    return row(title, "KB", samples, [(f"<= {MEMORY_KB:g} KB", MEMORY_KB)])
+
+
+def table(rows: Sequence[Row]) -> str:
     """Markdown: a line per case, the clients as columns, verdicts last."""
-    clients = list(dict.fromkeys(name for r in rows for name in r["figures"]))
-    clients.sort(key=lambda name: (name != "libcurl", name != "llmroute"))
+    clients = list(dict.fromkeys(name for line in rows for name in line["figures"]))
+    clients.sort(key=lambda name: (name != "libcurl", name != MINE))
     lines = ["| | unit | " + " | ".join(clients) + " | bars |"]
     lines.append("|---|---|" + "---|" * (len(clients) + 1))
-    for r in rows:
-        cells = [_figure(r["figures"].get(name)) for name in clients]
-        bars = "; ".join(
-            f"{'ok' if b['ok'] else 'MISSED'}: {b['bar']} ({_figure(b['limit'])})"
-            for b in r["bars"]
-        )
-        lines.append(f"| {r['case']} | {r['unit']} | " + " | ".join(cells) + f" | {bars} |")
-    return "\n".join(lines) + "\n"
+    for line in rows:
+        cells = [_cell(line["figures"].get(name)) for name in clients]
+        bars = "; ".join(_verdict(bar) for bar in line["bars"])
+        lines.append(f"| {line['case']} | {line['unit']} | " + " | ".join(cells) + f" | {bars} |")
+    failed = [
+        f"- {line['case']}: {name} failed: {why}"
+        for line in rows
+        for name, why in line["errors"].items()
+    ]
+    return "\n".join([*lines, *(["", *failed] if failed else [])]) + "\n"
 
 
 def _verdict(bar: dict[str, Any]) -> str:
-    return f"{'ok' if bar['ok'] else 'MISSED'}: {bar['bar']} ({_figure(bar['limit'])})"
+    if bar["ok"] is None:
+        return f"not judged: {bar['bar']} (absent)"
+    return f"{'ok' if bar['ok'] else 'MISSED'}: {bar['bar']} ({_number(bar['limit'])})"
 
 
-def _figure(value: float | None) -> str:
-    if value is None:
+def _cell(figure: dict[str, float] | None) -> str:
+    if figure is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    middle = _number(figure["median"])
+    if figure["min"] == figure["max"]:
+        return middle
+    return f"{middle} ({_number(figure['min'])} to {_number(figure['max'])})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:.3g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -11,9 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["build", "nginx", "upstream"]
+__all__ = ["nginx", "program", "upstream"]
 
 HERE = Path(__file__).parent
+LIBRARIES = {"floor": ["-lcurl"]}
 
 REPLY = (
     '{"id":"chatcmpl-1","object":"chat.completion","created":1750000000,"model":"gpt-4o-mini",'
@@ -25,22 +27,30 @@ REPLY = (
 )
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    """Compile the floor and the upstream where their sources are newer; return both programs."""
-    programs = []
-    for name, libraries in (("floor", ["-lcurl"]), ("upstream", [])):
-        source, program = HERE / f"{name}.cpp", folder / name
-        if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-            command = ["c++", "-std=c++20", "-O2", str(source), "-o", str(program), *libraries]
-            subprocess.run(command, check=True)
-        programs.append(program)
-    return programs[0], programs[1]
+def program(name: str, build: Path) -> Path:
+    """Compile a program of this folder where its source is newer; return where it is."""
+    source, target = HERE / f"{name}.cpp", build / name
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        command = ["c++", "-std=c++20", "-O2", str(source), "-o", str(target)]
+        subprocess.run([*command, *LIBRARIES.get(name, [])], check=True)
+    return target
+
+
+def _on_last_core() -> None:
+    # Servers stay where they are, so that every client finds the same neighbours.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 @contextlib.contextmanager
-def upstream(program: Path) -> Iterator[str]:
+def upstream(build: Path) -> Iterator[str]:
     """Run the epoll server; gives its origin. It ends with its standard input."""
-    process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [program("upstream", build)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_on_last_core,
+    )
     assert process.stdout is not None
     try:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -60,12 +70,14 @@ def nginx(folder: Path) -> Iterator[str]:
         f"""daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 100000000; tcp_nodelay on;
+  client_max_body_size 16m; client_body_buffer_size 1m;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json;
     return 200 '{REPLY}'; }} }} }}"""
     )
-    process = subprocess.Popen([binary, "-c", str(config), "-p", str(folder)])
+    command = [binary, "-c", str(config), "-p", str(folder)]
+    process = subprocess.Popen(command, preexec_fn=_on_last_core)
     try:
         _await_answer(port)
         yield f"http://127.0.0.1:{port}/v1"

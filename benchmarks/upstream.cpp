@@ -1,7 +1,8 @@
 // The upstream of the benchmarks: a one-thread epoll server that costs next to nothing.
 //
 // The path says what to do: /m/fixed/..., /m/delay-MS/... (reply after MS milliseconds),
-// /m/stream-N-MS/... (N chunks, one each MS milliseconds, 0: as fast as the socket takes them).
+// /m/stream-N-MS/... (N chunks, one each MS milliseconds, 0: as fast as the socket takes them; one
+// write each, the usage chunk where the request asks for it).
 // Prints its port and serves until its standard input closes.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ struct Connection {
   std::size_t sent = 0;
   int chunks_left = 0;
   double every_ms = 0;
+  bool wants_usage = false;
   bool waiting_out = false;
 };
 
@@ -67,20 +69,25 @@ std::string framed(const std::string& event) {
 
 const std::string kHead =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-const std::string kChunk =
-    framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
-           R"("model":"gpt-4o-mini","system_fingerprint":"fp_1","choices":[{"index":0,"delta":)"
-           R"({"content":" window"},"logprobs":null,"finish_reason":null}]})"
-           "\n\n");
-const std::string kEnd =
-    framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
-           R"("model":"gpt-4o-mini","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})"
-           "\n\n") +
-    framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
-           R"("model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":201,)"
-           R"("completion_tokens":200,"total_tokens":401}})"
-           "\n\n") +
-    framed("data: [DONE]\n\n") + "0\r\n\r\n";
+std::string event(const std::string& rest) {
+  return framed(R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1750000000,)"
+                R"("model":"gpt-4o-mini","system_fingerprint":"fp_1",)" +
+                rest + "}\n\n");
+}
+
+// Texts differ from chunk to chunk: litellm takes a hundred equal ones for a model gone mad.
+const std::vector<std::string> kChunks = [] {
+  std::vector<std::string> chunks;
+  for (int i = 0; i < 64; ++i) {
+    chunks.push_back(event(R"("choices":[{"index":0,"delta":{"content":" word)" +
+                           std::to_string(i) + R"("},"logprobs":null,"finish_reason":null}])"));
+  }
+  return chunks;
+}();
+const std::string kStop = event(R"("choices":[{"index":0,"delta":{},"finish_reason":"stop"}])");
+const std::string kUsage = event(
+    R"("choices":[],"usage":{"prompt_tokens":201,"completion_tokens":200,"total_tokens":401})");
+const std::string kDone = framed("data: [DONE]\n\n") + "0\r\n\r\n";
 
 class Upstream {
  public:
@@ -174,35 +181,51 @@ class Upstream {
   }
 
   void take_request(Connection& c) {
-    const std::size_t head = c.in.find("\r\n\r\n");
-    if (head == std::string::npos) return;
+    const std::size_t end = c.in.find("\r\n\r\n");
+    if (end == std::string::npos) return;
+    const std::string head = c.in.substr(0, end);
     std::size_t length = 0;
     for (const char* name : {"\r\ncontent-length:", "\r\nContent-Length:"}) {
-      const std::size_t at = c.in.find(name);
-      if (at < head) length = std::strtoul(c.in.c_str() + at + std::strlen(name), nullptr, 10);
+      const std::size_t at = head.find(name);
+      if (at != std::string::npos)
+        length = std::strtoul(head.c_str() + at + std::strlen(name), nullptr, 10);
     }
-    if (c.in.size() < head + 4 + length) return;
+    if (c.in.size() < end + 4 + length) return;
     int chunks = 0;
-    int every = 0;
-    const char* path = c.in.c_str();
-    if (std::sscanf(path, "POST /m/stream-%d-%d/", &chunks, &every) == 2) {
-      c.out += kHead;
-      c.chunks_left = chunks;
-      c.every_ms = every;
-      if (every == 0) {
-        while (c.chunks_left-- > 0) c.out += kChunk;
-        c.out += kEnd;
-      } else {
-        due_.push({now_ms() + every, c.fd, c.id});
-      }
-    } else if (std::sscanf(path, "POST /m/delay-%d/", &every) == 1) {
+    int ms = 0;
+    if (std::sscanf(head.c_str(), "POST /m/stream-%d-%d/", &chunks, &ms) == 2) {
+      c.wants_usage = c.in.find("\"include_usage\"", end) != std::string::npos;
+      begin_stream(c, chunks, ms);
+    } else if (std::sscanf(head.c_str(), "POST /m/delay-%d/", &ms) == 1) {
       c.chunks_left = -1;
-      due_.push({now_ms() + every, c.fd, c.id});
+      due_.push({now_ms() + ms, c.fd, c.id});
     } else {
       c.out += reply();
     }
-    c.in.erase(0, head + 4 + length);
+    c.in.erase(0, end + 4 + length);
   }
+
+  void begin_stream(Connection& c, int chunks, int every_ms) {
+    c.out += kHead;
+    c.chunks_left = chunks;
+    c.every_ms = every_ms;
+    if (every_ms != 0) {
+      due_.push({now_ms() + every_ms, c.fd, c.id});
+      return;
+    }
+    while (c.chunks_left > 0) {  // one write each, as servers that stream do
+      next_chunk(c);
+      flush(c);
+    }
+    end_stream(c);
+  }
+
+  static void next_chunk(Connection& c) {
+    --c.chunks_left;
+    c.out += kChunks[static_cast<std::size_t>(c.chunks_left) % kChunks.size()];
+  }
+
+  static void end_stream(Connection& c) { c.out += kStop + (c.wants_usage ? kUsage : "") + kDone; }
 
   void fire() {
     const double now = now_ms();
@@ -214,11 +237,11 @@ class Upstream {
       Connection& c = *found->second;
       if (c.chunks_left < 0) {
         c.out += reply();
-      } else if (c.chunks_left-- > 0) {
-        c.out += kChunk;
+      } else if (c.chunks_left > 0) {
+        next_chunk(c);
         due_.push({due.at + c.every_ms, c.fd, c.id});
       } else {
-        c.out += kEnd;
+        end_stream(c);
       }
       flush(c);
     }
