@@ -85,13 +85,14 @@ class Shared:
     async def call(self, request: _core.Request) -> _core.Result:
         """Send and await the end; a cancelled caller cancels the request."""
         loop = _running_loop()
-        port = self.port(loop)
         future: asyncio.Future[_core.Result] = loop.create_future()
-        ticket = self.core.submit(request, port, future)
+        # This frame does not hold the port, which holds the future, which holds this frame.
+        ticket = self.core.submit(request, self.port(loop), future)
         try:
             return await future
         except BaseException:
-            self.core.cancel(ticket, port)
+            _, port = self._ports.get(id(loop), (None, None))
+            self.core.cancel(ticket, port or _core.Port())  # any will do, where its own is gone
             raise
 
     def plans(self, policy: Any) -> bool:
@@ -160,8 +161,13 @@ class Shared:
         return self._open_port(loop)
 
     def _open_port(self, loop: asyncio.AbstractEventLoop) -> _core.Port:
-        port = _core.Port()
         key, ports = id(loop), self._ports
+        # A loop that was closed with requests under way is held by their futures, and those by its
+        # port: letting go of the port lets go of all of it.
+        for other, (reference, _) in list(ports.items()):
+            if (closed := reference()) is not None and closed.is_closed():
+                ports.pop(other, None)
+        port = _core.Port()
 
         def forget(_: Any) -> None:
             ports.pop(key, None)

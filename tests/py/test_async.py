@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -192,6 +193,30 @@ def test_one_loop_after_another(alpha: SimulatedProvider) -> None:
             assert asyncio.run(_text(arouter.chat("hi")))
         gc.collect()
         assert len(router._shared._ports) <= 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_loop_closed_with_a_request_under_way_is_let_go(
+    alpha: SimulatedProvider, slow: SimulatedProvider
+) -> None:
+    config = {"deployments": {"alpha": alpha.deployment(), "slow": slow.deployment()}}
+    with Router.from_dict(config) as router:
+        arouter = AsyncRouter(router)
+
+        async def start() -> None:
+            tasks.append(asyncio.create_task(_text(arouter.chat("hi", model="slow"))))
+            await asyncio.sleep(0)
+
+        tasks: list[Any] = []
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(start())
+        loop.close()
+        gone = weakref.ref(loop)
+        del loop, tasks[:]
+        assert asyncio.run(_text(arouter.chat("hi", model="alpha")))
+        gc.collect()
+        assert gone() is None
+        assert eventually(lambda: router.health()["slow"]["in_flight"] == 0)
 
 
 async def _text(call: Coroutine[Any, Any, llmroute.Reply]) -> str:
