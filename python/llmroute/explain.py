@@ -176,6 +176,8 @@ def _candidate_cells(candidate: dict[str, Any], group: str) -> tuple[str, str, s
 
 def _attempt_words(attempt: dict[str, Any]) -> str:
     waited = f"after waiting {format_ms(attempt['waited_ms'])}: " if attempt["waited_ms"] else ""
+    if attempt["hedge"]:
+        waited = "beside the late one: "
     if attempt["status"] == "ok":
         usage = attempt["usage"]
         ttft = f"ttft {format_ms(attempt['ttft_ms'])}, " if attempt["ttft_ms"] is not None else ""

@@ -33,7 +33,9 @@ def config_of(provider: SimulatedProvider) -> dict[str, Any]:
 
 
 PREAMBLE = """
-import asyncio, os, signal, sys, threading, time
+import asyncio, os, signal, sys, threading, time, warnings
+# Python 3.12 and newer warn of every fork beside threads: what happens then is tested here.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 import llmroute
 from llmroute.testing import Fault, SimulatedProvider
 provider = SimulatedProvider("openai", ttft_ms=1)

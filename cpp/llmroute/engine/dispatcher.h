@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "llmroute/base/random.h"
+#include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
 #include "llmroute/health/board.h"
@@ -107,6 +108,7 @@ class Dispatcher {
   health::Board board_;
   policy::Planner planner_;
   RetryBudget retry_budget_;
+  HedgeBudgets hedge_budgets_;
   Proofs proofs_;
   std::vector<policy::PlanStep> scratch_;
   Random random_;

@@ -53,8 +53,10 @@ Standing RequestMachine::standing(Surroundings& s) const {
   return Standing(*inventory_, *s.inventory, s.board, s.proofs, s.now);
 }
 
-bool RequestMachine::is_running(AttemptId attempt) const {
-  return !finished_ && running_ && attempt == decision_.attempts.back().number;
+RequestMachine::Running* RequestMachine::find_running(AttemptId attempt) {
+  const auto found = std::find_if(running_.begin(), running_.end(),
+                                  [attempt](const Running& r) { return r.number == attempt; });
+  return found == running_.end() ? nullptr : &*found;
 }
 
 // --- planning -----------------------------------------------------------------------------------
@@ -62,6 +64,8 @@ bool RequestMachine::is_running(AttemptId attempt) const {
 void RequestMachine::begin(Surroundings& s, GroupIndex group) {
   s.retry_budget.on_request();
   group_ = group;
+  const auto& hedging = inventory_->groups[group].hedge;
+  if (hedging) s.hedge_budgets[group].on_request(hedging->extra_load);
   plan(s);
   if (s.now >= deadline_) {
     finish(s, DecisionStatus::failed, too_late("had passed at the start"));
@@ -153,11 +157,12 @@ void RequestMachine::advance(Surroundings& s) {
   }
   if (choice.on_loan) {
     s.retry_budget.lend();
-    on_loan_ = true;
   } else if (retry) {
     s.retry_budget.pay();
   }
-  start(s, *choice.go, true);
+  Terms terms;
+  terms.on_loan = choice.on_loan;
+  start(s, *choice.go, terms);
 }
 
 void RequestMachine::hold_or_give_up(Surroundings& s, const Route::Choice& choice) {
@@ -196,25 +201,25 @@ void RequestMachine::sleep_until(Surroundings& s, Instant when) {
   arm(s);
 }
 
-void RequestMachine::start(Surroundings& s, std::size_t slot, bool charged) {
+void RequestMachine::start(Surroundings& s, std::size_t slot, Terms terms) {
   Standing health = standing(s);
   Place& place = route_[slot];
   AttemptRecord& record = decision_.attempts.emplace_back();
   record.number = static_cast<std::uint32_t>(decision_.attempts.size());
   record.deployment = place.deployment;
   record.key = health.pick_key(place.deployment, place.rotations);
-  record.charged = charged;
+  record.charged = terms.charged;
+  record.hedge = terms.hedge;
   record.started = s.now - submitted_;
-  record.waited = s.now - idle_since_;
-  work_ = {request_->facts.prompt_tokens, request_->facts.expected_output()};
-  health.on_start(place.deployment, work_);
-  if (charged) {
+  record.waited = terms.hedge ? Duration::zero() : s.now - idle_since_;
+  health::Work work{request_->facts.prompt_tokens, request_->facts.expected_output()};
+  health.on_start(place.deployment, work);
+  if (terms.charged) {
     --attempts_left_;
     ++place.tries;
   }
-  running_ = slot;
-  started_ = s.now;
-  content_at_ = kNever;
+  running_.push_back({record.number, slot, work, terms.on_loan, s.now, kNever});
+  hedge_at_ = terms.hedge ? kNever : when_late(s, place);
   wake_ = kNever;
   if (std::exchange(restart_due_, false)) {
     ++decision_.restarts;
@@ -226,9 +231,36 @@ void RequestMachine::start(Surroundings& s, std::size_t slot, bool charged) {
   arm(s);
 }
 
-// One timer per request: the end of a wait or the deadline, whichever comes first.
+// When an attempt that starts now at `place` counts as late; kNever where nobody would hedge it.
+Instant RequestMachine::when_late(Surroundings& s, const Place& place) const {
+  const auto& spec = inventory_->groups[place.group].hedge;
+  if (!spec ||
+      (request_->facts.needs.test(static_cast<std::size_t>(Capability::tools)) && !spec->tools)) {
+    return kNever;
+  }
+  const auto usual =
+      standing(s).usual_time(place.deployment, request_->options.stream, spec->after);
+  return usual ? add_saturated(s.now, *usual) : kNever;
+}
+
+void RequestMachine::hedge(Surroundings& s) {
+  hedge_at_ = kNever;
+  // The budgets belong to the current configuration.
+  if (running_.size() != 1 || attempts_left_ <= 0 || s.inventory != inventory_) return;
+  const Running& late = running_.front();
+  HedgeBudget& budget = s.hedge_budgets[route_[late.slot].group];
+  if (late.content_at != kNever || !budget.can_pay()) return;
+  const auto slot = route_.beside(late.slot, standing(s));
+  if (!slot) return;
+  budget.pay();
+  Terms terms;
+  terms.hedge = true;
+  start(s, *slot, terms);
+}
+
+// One timer per request, for whichever comes first: the end of a wait, a hedge, the deadline.
 void RequestMachine::arm(Surroundings& s) {
-  const Instant when = std::min(wake_, deadline_);
+  const Instant when = std::min({wake_, hedge_at_, deadline_});
   if (when == armed_) return;
   armed_ = when;
   s.actions.push_back(SetTimer{id_, when});
@@ -237,18 +269,24 @@ void RequestMachine::arm(Surroundings& s) {
 // --- events -------------------------------------------------------------------------------------
 
 void RequestMachine::on_content(Surroundings& s, AttemptId attempt, Duration ttft) {
-  if (!is_running(attempt) || content_at_ != kNever) return;
-  content_at_ = s.now;
-  standing(s).on_first_content(decision_.attempts.back().deployment, ttft, work_);
+  Running* const running = find_running(attempt);
+  if (running == nullptr || running->content_at != kNever) return;
+  running->content_at = s.now;
+  hedge_at_ = kNever;
+  standing(s).on_first_content(route_[running->slot].deployment, ttft, running->work);
+  stop_all_but(s, attempt);
 }
 
 void RequestMachine::on_outcome(Surroundings& s, AttemptId attempt, Outcome outcome,
                                 std::vector<std::string> dropped) {
-  if (!is_running(attempt)) return;
-  if (content_at_ != kNever) outcome.content_started = true;
-  end_attempt(s, std::move(outcome), std::move(dropped));
-  const Outcome& ended = decision_.attempts.back().outcome;
+  const Running* const found = find_running(attempt);
+  if (found == nullptr) return;
+  const Running running = *found;
+  if (running.content_at != kNever) outcome.content_started = true;
+  end_attempt(s, running, std::move(outcome), std::move(dropped));
+  const Outcome& ended = decision_.attempts[attempt - 1].outcome;
   if (ended.ok()) {
+    answered_ = attempt;
     finish(s, DecisionStatus::ok, std::nullopt);
     return;
   }
@@ -268,18 +306,23 @@ void RequestMachine::on_outcome(Surroundings& s, AttemptId attempt, Outcome outc
     }
     restart_due_ = true;
   }
-  react(s, Failure(*ended.failure));
+  const Failure failure = *ended.failure;
+  if (running_.empty()) {
+    react(s, running.slot, failure);
+  } else {
+    leave_to_other(s, running.slot, failure);
+  }
 }
 
 void RequestMachine::on_timer(Surroundings& s) {
   if (finished_) return;
   armed_ = kNever;
   if (s.now >= deadline_) {
-    stop_running(s);
     finish(s, DecisionStatus::failed, too_late("passed"));
     return;
   }
-  if (running_ || s.now < wake_) {
+  if (s.now >= hedge_at_) hedge(s);
+  if (!running_.empty() || s.now < wake_) {
     arm(s);
     return;
   }
@@ -290,14 +333,12 @@ void RequestMachine::on_timer(Surroundings& s) {
 
 void RequestMachine::cancel(Surroundings& s) {
   if (finished_) return;
-  stop_running(s);
   finish(s, DecisionStatus::cancelled, make_failure(ErrorKind::cancelled, "the caller went away"));
 }
 
 // --- after a failure ----------------------------------------------------------------------------
 
-void RequestMachine::react(Surroundings& s, const Failure& failure) {
-  const std::size_t slot = *std::exchange(running_, std::nullopt);
+void RequestMachine::react(Surroundings& s, std::size_t slot, const Failure& failure) {
   const Place place = route_[slot];
   constexpr Tokens kAny{-1};
   switch (reaction_to(failure.kind)) {
@@ -325,13 +366,25 @@ void RequestMachine::react(Surroundings& s, const Failure& failure) {
   advance(s);
 }
 
+// One of two failed: the other may still answer, so nothing new is begun.
+void RequestMachine::leave_to_other(Surroundings& s, std::size_t slot, const Failure& failure) {
+  const Reaction reaction = reaction_to(failure.kind);
+  if (reaction == Reaction::end) {
+    finish(s, DecisionStatus::failed, failure);
+  } else if (reaction != Reaction::move_on) {
+    route_[slot].closed = true;
+  }
+}
+
 void RequestMachine::rotate_key(Surroundings& s, std::size_t slot) {
   Place& place = route_[slot];
   Standing health = standing(s);
   ++place.rotations;
   const bool another = place.rotations < health.deployment(place.deployment).keys.size();
   if (another && health.admit(place.deployment, place.last_usable).reason == Reason::kept) {
-    start(s, slot, false);
+    Terms terms;
+    terms.charged = false;
+    start(s, slot, terms);
     return;
   }
   if (!another) place.closed = true;  // else the other keys only cool: later, perhaps
@@ -349,39 +402,46 @@ void RequestMachine::detour(Surroundings& s, GroupIndex from, GroupList list, To
   if (!std::exchange(extended, true)) extend(s, groups);
 }
 
-void RequestMachine::end_attempt(Surroundings& s, Outcome outcome,
+void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
                                  std::vector<std::string> dropped) {
-  AttemptRecord& record = decision_.attempts.back();
-  standing(s).on_outcome(record.deployment, record.key, outcome, work_);
-  settle_loan(s, outcome);
+  AttemptRecord& record = decision_.attempts[ended.number - 1];
+  standing(s).on_outcome(record.deployment, record.key, outcome, ended.work);
+  if (outcome.ok()) s.retry_budget.on_success();
+  if (ended.on_loan) settle_loan(s, outcome);
   record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
   record.outcome = std::move(outcome);
   record.dropped_parameters = std::move(dropped);
   record.finished = true;
   idle_since_ = s.now;
+  const AttemptId number = ended.number;
+  std::erase_if(running_, [number](const Running& r) { return r.number == number; });
 }
 
 void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {
   using Loan = RetryBudget::Loan;
-  if (outcome.ok()) s.retry_budget.on_success();
-  if (!std::exchange(on_loan_, false)) return;
   const bool blameless =
       outcome.cancelled || (outcome.failure && fault_of(outcome.failure->kind) == Fault::caller);
   s.retry_budget.settle(outcome.ok() ? Loan::repaid : blameless ? Loan::waived : Loan::lost);
 }
 
-void RequestMachine::stop_running(Surroundings& s) {
-  if (!running_) return;
-  s.actions.push_back(CancelAttempt{id_, decision_.attempts.back().number});
+void RequestMachine::stop(Surroundings& s, const Running& running) {
+  s.actions.push_back(CancelAttempt{id_, running.number});
   Outcome outcome;
   outcome.cancelled = true;
-  outcome.content_started = content_at_ != kNever;
-  outcome.total = s.now - started_;
+  outcome.content_started = running.content_at != kNever;
+  outcome.total = s.now - running.started;
   if (outcome.content_started) {
-    outcome.ttft = content_at_ - started_;
-    outcome.usage = usage_when_stopped(request_->facts, s.now - content_at_);
+    outcome.ttft = running.content_at - running.started;
+    outcome.usage = usage_when_stopped(request_->facts, s.now - running.content_at);
   }
-  end_attempt(s, std::move(outcome), {});
+  end_attempt(s, running, std::move(outcome), {});
+}
+
+void RequestMachine::stop_all_but(Surroundings& s, AttemptId attempt) {
+  for (std::size_t i = running_.size(); i-- > 0;) {
+    const Running running = running_[i];
+    if (running.number != attempt) stop(s, running);
+  }
 }
 
 // --- the end ------------------------------------------------------------------------------------
@@ -394,8 +454,8 @@ void RequestMachine::give_up(Surroundings& s, std::string_view note) {
 
 void RequestMachine::finish(Surroundings& s, DecisionStatus status,
                             std::optional<Failure> failure) {
+  stop_all_but(s, 0);
   finished_ = true;
-  running_.reset();
   if (armed_ != kNever) s.actions.push_back(SetTimer{id_, kNever});
   decision_.status = status;
   decision_.failure = std::move(failure);
@@ -404,15 +464,13 @@ void RequestMachine::finish(Surroundings& s, DecisionStatus status,
   for (const AttemptRecord& attempt : decision_.attempts) {
     decision_.cost = decision_.cost + attempt.cost;
   }
-  AttemptId answered = 0;
-  if (status == DecisionStatus::ok) {
-    const AttemptRecord& winner = decision_.attempts.back();
-    answered = winner.number;
+  if (answered_ != 0) {
+    const AttemptRecord& winner = decision_.attempts[answered_ - 1];
     decision_.chosen = winner.deployment;
     decision_.usage = winner.outcome.usage;
   }
   s.actions.push_back(
-      Finish{id_, std::make_shared<const Decision>(std::move(decision_)), answered});
+      Finish{id_, std::make_shared<const Decision>(std::move(decision_)), answered_});
 }
 
 }  // namespace llmroute::engine

@@ -30,6 +30,11 @@
 // looks again a few times, after a backoff each. The deadline is the engine's own timer: an attempt that runs then is cancelled, which
 // says nothing about the deployment.
 //
+// Hedging (hedge.h), where the group asks for it: while one attempt runs without content and is late,
+// a second one starts at another member of its group, charged like any. The first content, or the
+// first answer, of either cancels the other. Where one of the two fails, the other is left to run;
+// only its end is answered with a further attempt.
+//
 // The end: one attempt fails as what it was, several as all_attempts_failed (verdict.h); where the
 // deadline passes while something runs or waits, deadline_exceeded; where nothing could be sent,
 // no_candidate.
@@ -51,6 +56,7 @@ struct Surroundings {
   health::Board& board;
   policy::Planner& planner;
   RetryBudget& retry_budget;
+  HedgeBudgets& hedge_budgets;
   Proofs& proofs;
   std::vector<policy::PlanStep>& scratch;
   Instant now;
@@ -84,21 +90,40 @@ class RequestMachine {
   void extend(Surroundings& s, const std::vector<GroupIndex>& groups);
   void add_places(Surroundings& s, std::size_t known_records);
   void advance(Surroundings& s);
-  void start(Surroundings& s, std::size_t slot, bool charged);
+  struct Terms {
+    bool charged = true;   // against the attempt budget
+    bool on_loan = false;  // from the retry budget
+    bool hedge = false;
+  };
+  struct Running {
+    AttemptId number;
+    std::size_t slot;  // its place in the route
+    health::Work work;
+    bool on_loan;
+    Instant started;
+    Instant content_at;  // of its first content; kNever: none so far
+  };
+
+  void start(Surroundings& s, std::size_t slot, Terms terms);
+  Instant when_late(Surroundings& s, const Place& place) const;
+  void hedge(Surroundings& s);
   void hold_or_give_up(Surroundings& s, const Route::Choice& choice);
   bool wait_for(Surroundings& s, const Route::Choice& choice);
   bool back_off(Surroundings& s, int exponent);
   void sleep_until(Surroundings& s, Instant when);
   void arm(Surroundings& s);
-  void react(Surroundings& s, const Failure& failure);
+  void react(Surroundings& s, std::size_t slot, const Failure& failure);
+  void leave_to_other(Surroundings& s, std::size_t slot, const Failure& failure);
   void rotate_key(Surroundings& s, std::size_t slot);
   void detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window, bool& extended);
-  void end_attempt(Surroundings& s, Outcome outcome, std::vector<std::string> dropped);
+  void end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
+                   std::vector<std::string> dropped);
   void settle_loan(Surroundings& s, const Outcome& outcome);
-  void stop_running(Surroundings& s);
+  void stop(Surroundings& s, const Running& running);
+  void stop_all_but(Surroundings& s, AttemptId attempt);
   void give_up(Surroundings& s, std::string_view note);
   void finish(Surroundings& s, DecisionStatus status, std::optional<Failure> failure);
-  bool is_running(AttemptId attempt) const;
+  Running* find_running(AttemptId attempt);
   Standing standing(Surroundings& s) const;
 
   RequestId id_;
@@ -111,14 +136,11 @@ class RequestMachine {
   GroupIndex group_ = 0;
   Route route_;
   int attempts_left_ = 0;
-  int round_ = 0;  // places tried more often than this are backed off from first
-  int holds_ = 0;  // times it looked again for retry budget
-  // The running attempt.
-  std::optional<std::size_t> running_;  // its place in the route
-  health::Work work_;
-  bool on_loan_ = false;
-  Instant started_{};
-  Instant content_at_ = kNever;  // of its first content
+  int round_ = 0;                 // places tried more often than this are backed off from first
+  int holds_ = 0;                 // times it looked again for retry budget
+  std::vector<Running> running_;  // one attempt, or two while hedging
+  Instant hedge_at_ = kNever;     // when the running one is late
+  AttemptId answered_ = 0;        // the attempt that succeeded
   // Between attempts.
   Instant idle_since_;        // submission or the end of the last attempt
   Instant wake_ = kNever;     // the end of a wait

@@ -92,6 +92,16 @@ Route::Choice Route::choose(const Standing& standing, const RetryBudget* budget)
   return choice;
 }
 
+std::optional<std::size_t> Route::beside(std::size_t slot, const Standing& standing) const {
+  for (std::size_t other = 0; other < places_.size(); ++other) {
+    const Place& place = places_[other];
+    if (place.group != places_[slot].group || place.closed || place.tries > 0) continue;
+    if (place.last_usable) continue;  // throttled: not for a mere wish
+    if (standing.admit(place.deployment, false).reason == Reason::kept) return other;
+  }
+  return std::nullopt;
+}
+
 void Route::keep_larger_windows(const Inventory& inventory, Tokens tokens) {
   for (Place& place : places_) {
     const auto known = inventory.deployments[place.deployment].context_tokens;

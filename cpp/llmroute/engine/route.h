@@ -61,6 +61,10 @@ class Route {
   // that it does not give for are passed over.
   Choice choose(const Standing& standing, const RetryBudget* budget) const;
 
+  // For a second attempt beside the one at `slot`: the first untried place of the same group that may
+  // be called now.
+  std::optional<std::size_t> beside(std::size_t slot, const Standing& standing) const;
+
   // Closes every place whose window is not known to be larger than `tokens`.
   void keep_larger_windows(const Inventory& inventory, Tokens tokens);
   void close_all();

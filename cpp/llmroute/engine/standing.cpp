@@ -44,6 +44,16 @@ Instant Standing::next_change(DeploymentIndex index) const {
   return there ? board_.next_change(*there, now_) : kNever;
 }
 
+std::optional<Duration> Standing::usual_time(DeploymentIndex index, bool stream,
+                                             double share) const {
+  const auto there = place(index);
+  if (!there) return std::nullopt;
+  const health::Latency& latency = board_.at(*there).get<health::Latency>();
+  const health::Sketch& sketch = stream ? latency.ttft_sketch() : latency.total_sketch();
+  if (sketch.count() < defaults::kHedgeSamples) return std::nullopt;
+  return from_ms(sketch.upper_bound(share));
+}
+
 std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
   const std::size_t size = mine_.deployments[index].keys.size();
   if (size == 0) return 0;

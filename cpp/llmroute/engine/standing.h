@@ -34,6 +34,9 @@ class Standing {
   bool trusted(DeploymentIndex index) const;
   bool proven(DeploymentIndex index) const;
   Instant next_change(DeploymentIndex index) const;
+  // The `share` quantile of the time to the first token (streams) or the end (whole replies);
+  // nothing where too little is known.
+  std::optional<Duration> usual_time(DeploymentIndex index, bool stream, double share) const;
   // The key for an attempt; `rotations` counts those already given up by this request.
   std::uint16_t pick_key(DeploymentIndex index, std::size_t rotations);
 

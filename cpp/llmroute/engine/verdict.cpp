@@ -8,8 +8,14 @@
 namespace llmroute::engine {
 
 Failure attempts_failed(const Decision& decision, std::string_view note) {
-  const std::size_t count = decision.attempts.size();
-  const Failure& last = *decision.attempts.back().outcome.failure;
+  std::size_t count = 0;
+  const Failure* found = nullptr;  // a cancelled attempt has none
+  for (const AttemptRecord& attempt : decision.attempts) {
+    if (!attempt.outcome.failure) continue;
+    ++count;
+    found = &*attempt.outcome.failure;
+  }
+  const Failure& last = *found;
   if (count == 1 && note.empty()) return last;
   Failure all = last;
   all.kind = ErrorKind::all_attempts_failed;

@@ -50,6 +50,8 @@ class Latency : public Signal {
   double ttft_p95_ms() const { return ttft_p95_; }
   double total_p50_ms() const { return total_p50_; }
   double total_p95_ms() const { return total_p95_; }
+  const Sketch& ttft_sketch() const { return ttft_sketch_; }
+  const Sketch& total_sketch() const { return total_sketch_; }
 
  private:
   PeakAverage ttft_{defaults::kPriorTtftMs};

@@ -24,17 +24,24 @@ void Sketch::add(double value) {
   }
 }
 
-double Sketch::quantile(double share) const {
-  if (total_ == 0) return 0.0;
+std::size_t Sketch::bucket_at(double share) const {
   const auto wanted = static_cast<std::uint32_t>(std::ceil(share * total_));
   std::uint32_t seen = 0;
   for (std::size_t i = 0; i < kBuckets; ++i) {
     seen += counts_[i];
-    if (seen >= std::max<std::uint32_t>(wanted, 1)) {
-      return std::exp((static_cast<double>(i) + 0.5) * kLogGrowth);
-    }
+    if (seen >= std::max<std::uint32_t>(wanted, 1)) return i;
   }
-  return std::exp(static_cast<double>(kBuckets) * kLogGrowth);
+  return kBuckets - 1;
+}
+
+double Sketch::quantile(double share) const {
+  if (total_ == 0) return 0.0;
+  return std::exp((static_cast<double>(bucket_at(share)) + 0.5) * kLogGrowth);
+}
+
+double Sketch::upper_bound(double share) const {
+  if (total_ == 0) return 0.0;
+  return std::exp(static_cast<double>(bucket_at(share) + 1) * kLogGrowth);
 }
 
 }  // namespace llmroute::health

@@ -37,6 +37,15 @@ PolicySpec read_policy(const Value& table) {
   return spec;
 }
 
+HedgeSpec read_hedge(const Value& table) {
+  HedgeSpec spec;
+  const std::string& quantile = table.find("after")->text;  // "p95"
+  spec.after = std::stoi(quantile.substr(1)) / 100.0;
+  spec.extra_load = table.find("extra_load")->number;
+  spec.tools = table.find("tools")->boolean;
+  return spec;
+}
+
 Result<void> read_members(const Value& list, const std::string& path, const Names& groups,
                           DeploymentMaker& maker, Group& group) {
   for (std::size_t i = 0; i < list.list.size(); ++i) {
@@ -177,6 +186,8 @@ Result<void> read_groups(const Value& groups, DeploymentMaker& maker, Inventory&
     Group group;
     group.name = name;
     group.policy = read_policy(*table.find("policy"));
+    if (const Value* hedge = table.find("hedge"); hedge != nullptr)
+      group.hedge = read_hedge(*hedge);
     const std::string path = child_path(child_path("groups", name), "deployments");
     auto members = read_members(*table.find("deployments"), path, names, maker, group);
     if (!members) return members;

@@ -57,6 +57,7 @@ struct AttemptRecord {
   DeploymentIndex deployment = 0;
   std::uint16_t key = 0;  // index in the pool
   bool charged = true;    // counts against the attempt budget (key rotation does not)
+  bool hedge = false;     // sent beside the one before it, which was late
   bool finished = false;
   Duration started{};  // since submission
   Duration waited{};   // backoff or Retry-After before it

@@ -138,6 +138,7 @@ Json attempt_json(const Decision& decision, const AttemptRecord& attempt) {
           {"deployment", words::deployment_name(decision, attempt.deployment)},
           {"key", attempt.key},
           {"charged", attempt.charged},
+          {"hedge", attempt.hedge},
           {"started_ms", ms_json(attempt.started)},
           {"waited_ms", ms_json(attempt.waited)},
           {"status", attempt_status(attempt)},

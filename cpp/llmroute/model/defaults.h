@@ -27,6 +27,12 @@ inline constexpr double kRetryBudgetCap = 100;  // most that can be saved up
 inline constexpr int kRetryLoans = 1'000;
 inline constexpr milliseconds kProofAge{2'000};  // an answer or content this recent is proof
 
+// --- hedging (Dean and Barroso, The Tail at Scale: p95, a few percent) ----------------------------
+inline constexpr double kHedgeAfter = 0.95;      // quantile of what the deployment usually takes
+inline constexpr double kHedgeExtraLoad = 0.05;  // hedges per request
+inline constexpr double kHedgeBurst = 10.0;      // hedges that can be saved up
+inline constexpr int kHedgeSamples = 20;         // fewer do not make a quantile
+
 // --- breaker ----------------------------------------------------------------------------------
 inline constexpr int kBreakerFailures = 5;        // in a row
 inline constexpr double kBreakerErrorRate = 0.5;  // share of failures in the window

@@ -91,10 +91,18 @@ struct Member {
   double weight = 1.0;
 };
 
+// A second attempt beside a late one; engine/hedge.h has the rule.
+struct HedgeSpec {
+  double after = defaults::kHedgeAfter;  // quantile, 0..1
+  double extra_load = defaults::kHedgeExtraLoad;
+  bool tools = false;  // also requests that offer tools
+};
+
 struct Group {
   std::string name;
   std::vector<Member> members;
   PolicySpec policy;
+  std::optional<HedgeSpec> hedge;
   std::vector<GroupIndex> fallbacks;
   std::vector<GroupIndex> on_context_too_long;
   std::vector<GroupIndex> on_content_filter;

@@ -108,7 +108,8 @@ constexpr Shape kTokenField = words_of(kTokenFields);
 
 // --- shared tables ----------------------------------------------------------------------------------
 constexpr std::string_view kConnectMeaning = "until connected; 0: no limit";
-constexpr std::string_view kTtftMeaning = "of a stream, from start to the first content; 0: no limit";
+constexpr std::string_view kTtftMeaning =
+    "of a stream, from start to the first content; 0: no limit";
 constexpr std::string_view kIdleMeaning = "between two chunks; 0: no limit";
 constexpr std::string_view kAttemptMeaning = "the whole attempt; 0: no limit";
 
@@ -191,10 +192,22 @@ constexpr Shape kMemberTable = table_of(kMemberFields);
 constexpr Shape kMember = either_of(kName, kMemberTable);
 constexpr Shape kMembers = list_of(kMember, 1, kMaxEntries);
 
+constexpr std::array<std::string_view, 5> kQuantiles = {"p50", "p75", "p90", "p95", "p99"};
+constexpr Shape kQuantile = words_of(kQuantiles);
+constexpr std::array kHedgeFields = {
+    Field{"after", &kQuantile, "quantile of what the deployment usually takes",
+          std::string_view("p95")},
+    Field{"extra_load", &kPositiveShare, "second attempts per request, at most",
+          defaults::kHedgeExtraLoad},
+    Field{"tools", &kFlag, "also for requests that offer tools", false},
+};
+constexpr Shape kHedge = table_of(kHedgeFields);
+
 constexpr std::array kGroupFields = {
     Field{"deployments", &kMembers, "deployment, provider/model, or {use, weight}", {}, {}, true},
     Field{"policy", &kPolicy, "how members are ranked: a name, or {name, options}",
           std::string_view("weighted")},
+    Field{"hedge", &kHedge, "a second attempt beside a late one; default: none"},
     Field{"fallbacks", &kReferences, "groups that come after it, in order"},
     Field{"on_context_too_long", &kReferences, "groups for prompts too long for all its members"},
     Field{"on_content_filter", &kReferences, "groups after a content filter refused"},

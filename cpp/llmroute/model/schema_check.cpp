@@ -15,8 +15,8 @@ namespace {
 
 // Words of the configuration that belong to parts still to come: "did you mean" would mislead.
 constexpr std::array<std::string_view, 14> kLaterKeys = {
-    "limits", "rules",    "budgets", "constraints",   "cache",        "hedge",     "experiments",
-    "log",    "baseline", "intents", "routing_tests", "on_exhausted", "telemetry", "store"};
+    "limits",   "rules",   "budgets",       "constraints",  "cache",     "experiments", "log",
+    "baseline", "intents", "routing_tests", "on_exhausted", "telemetry", "store"};
 
 constexpr double kMaxExactInteger = 9007199254740992.0;  // 2^53
 

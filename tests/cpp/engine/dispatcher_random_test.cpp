@@ -48,6 +48,9 @@ Inventory random_inventory(Random& random, std::uint64_t version) {
     if (random.below(2) == 0) inventory.groups[0].on_context_too_long = {spare};
     if (random.below(2) == 0) inventory.groups[0].on_content_filter = {spare};
   }
+  if (random.below(3) == 0) {
+    for (Group& group : inventory.groups) group.hedge = HedgeSpec{random.unit(), 1.0, false};
+  }
   Resilience& r = inventory.resilience;
   r.attempts = 1 + static_cast<int>(random.below(6));
   r.breaker.failures = 1 + static_cast<int>(random.below(6));
@@ -94,7 +97,7 @@ void disturb(World& world, Random& random) {
   const RequestId any = random.below(world.lives().size() + 3);
   const AttemptId which = static_cast<AttemptId>(random.below(5));
   const Life* life = world.find(any);
-  const bool real = life != nullptr && which != 0 && life->running == which;
+  const bool real = life != nullptr && which != 0 && life->runs(which);
   switch (random.below(8)) {
     case 0: world.cancel(any); break;
     case 1: world.timer(any); break;

@@ -71,12 +71,14 @@ class Drive {
   }
 
   // Each call returns what the dispatcher asked for, e.g. "start a; timer 250; ".
-  std::string submit(RequestOptions options = {}, std::int64_t prompt_tokens = 100) {
+  std::string submit(RequestOptions options = {}, std::int64_t prompt_tokens = 100,
+                     CapabilitySet needs = {}) {
     auto request = std::make_shared<ChatRequest>();
     request->id = "r" + std::to_string(++submitted_);
     if (options.model.empty()) options.model = "main";
     request->options = std::move(options);
     request->facts.prompt_tokens = Tokens{prompt_tokens};
+    request->facts.needs = needs;
     Actions actions;
     id_ = dispatcher_.submit(request, now_, WallTime{}, actions);
     return take(actions);
@@ -146,6 +148,7 @@ class Drive {
   Instant now() const { return now_; }
   RequestId id() const { return id_; }
   void focus(RequestId id) { id_ = id; }
+  void focus_attempt(AttemptId attempt) { attempt_[id_] = attempt; }
   bool has_timer() const { return timers_.count(id_) != 0; }
   int finishes(RequestId id) const { return finishes_.count(id) ? finishes_.at(id) : 0; }
   std::uint32_t in_flight(DeploymentIndex d) { return dispatcher_.board().hot(d).in_flight; }

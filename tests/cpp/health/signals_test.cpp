@@ -59,6 +59,8 @@ TEST(SketchOfLatencies, IsOffByAtMostItsBound) {
     for (double share : {0.1, 0.5, 0.95}) {
       const double exact = values[static_cast<std::size_t>(share * 399)];
       EXPECT_NEAR(sketch.quantile(share) / exact, 1.0, 0.09) << center << " " << share;
+      EXPECT_GE(sketch.upper_bound(share), exact) << center << " " << share;
+      EXPECT_LE(sketch.upper_bound(share), exact * 1.16) << center << " " << share;
     }
   }
 }

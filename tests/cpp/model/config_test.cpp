@@ -52,6 +52,22 @@ TEST(ParseConfig, TheFirstConfiguration) {
   ASSERT_EQ(fast.members.size(), 2U);
   EXPECT_EQ(fast.members[1].deployment, 1U);
   EXPECT_EQ(fast.members[1].weight, 1.0);
+  EXPECT_FALSE(fast.hedge);
+}
+
+TEST(ParseConfig, AHedgeHasDefaults) {
+  const Inventory inventory = parsed(R"({"groups": {
+      "g": {"deployments": ["openai/a"], "hedge": {}},
+      "h": {"deployments": ["openai/a"],
+            "hedge": {"after": "p50", "extra_load": 0.2, "tools": true}}}})");
+  const HedgeSpec& usual = *group(inventory, "g").hedge;
+  EXPECT_EQ(usual.after, defaults::kHedgeAfter);
+  EXPECT_EQ(usual.extra_load, defaults::kHedgeExtraLoad);
+  EXPECT_FALSE(usual.tools);
+  const HedgeSpec& own = *group(inventory, "h").hedge;
+  EXPECT_EQ(own.after, 0.5);
+  EXPECT_EQ(own.extra_load, 0.2);
+  EXPECT_TRUE(own.tools);
 }
 
 TEST(ParseConfig, DefaultsAreThoseOfTheHeader) {
