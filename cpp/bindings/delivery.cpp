@@ -1,5 +1,9 @@
 // From the completion queue to futures and streams.
+#include <unistd.h>
+
+#include <atomic>
 #include <optional>
+#include <thread>
 
 #include "llmroute/model/defaults.h"
 #include "state.h"
@@ -215,6 +219,25 @@ std::uint32_t FeedState::restarts() const {
 
 // --- waiting threads ------------------------------------------------------------------------------
 
+namespace {
+
+// The thread that ends the process, once it does: of the process, not of a router.
+std::atomic<std::thread::id> exiting_thread{};
+
+// For a daemon thread at exit: whatever it did, such as print that its router was closed, would meet
+// an interpreter that is being taken apart. It stays here, without the GIL, and ends with the process.
+bool must_stay() {
+  const std::thread::id exiting = exiting_thread;
+  return exiting != std::thread::id() && exiting != std::this_thread::get_id();
+}
+[[noreturn]] void stay() {
+  for (;;) ::pause();
+}
+
+}  // namespace
+
+void begin_exit() { exiting_thread = std::this_thread::get_id(); }
+
 void wait_for(runtime::CompletionQueue& queue) {
   // A signal may be taken by another thread of the program, which does not interrupt this wait; its
   // handler is due all the same.
@@ -222,6 +245,7 @@ void wait_for(runtime::CompletionQueue& queue) {
   {
     const WithoutGil others_may_run;
     queue.wait(kLook);
+    if (must_stay()) stay();
   }
   if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
@@ -274,6 +298,10 @@ void PortState::forget(runtime::Ticket ticket) {
 }
 
 void PortState::drain() {
+  if (must_stay()) {
+    const WithoutGil others_may_run;
+    stay();
+  }
   std::vector<runtime::Completion> batch;
   queue_->take(batch);
   for (runtime::Completion& completion : batch) deliver(completion);
@@ -301,6 +329,7 @@ void PortState::deliver(runtime::Completion& completion) {
 }
 
 void bind_delivery(py::module_& module) {
+  module.def("begin_exit", &begin_exit);
   py::class_<PortState, std::shared_ptr<PortState>>(module, "Port", py::is_final(),
                                                     plain_metaclass())
       .def(py::init<>())

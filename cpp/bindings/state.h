@@ -151,4 +151,8 @@ EndingPtr call_and_wait(CoreState& core, const RequestHandle& handle);
 // Waits a while for something in the queue, without the GIL, then lets signal handlers run.
 void wait_for(runtime::CompletionQueue& queue);
 
+// From now on nobody is woken any more: threads that wait stay where they are, event loops hear
+// nothing. Called by the main thread when only daemon threads are left beside it.
+void begin_exit();
+
 }  // namespace llmroute::bindings
