@@ -102,6 +102,7 @@ void Board::refresh(DeploymentIndex index, Instant now) {
   const Latency& latency = h.get<Latency>();
   hot.ttft_average_ms = latency.ttft_average_ms();
   hot.total_average_ms = latency.total_average_ms();
+  hot.total_average_at = latency.total_average_at();
   hot.ttft_p50_ms = static_cast<float>(latency.ttft_p50_ms());
   hot.ttft_p95_ms = static_cast<float>(latency.ttft_p95_ms());
   hot.measured = latency.measured();

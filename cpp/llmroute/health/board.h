@@ -31,6 +31,7 @@ struct Hot {
   Instant failure_share_at{};
   double ttft_average_ms = 0;  // per unit of work, see latency.h
   double total_average_ms = 0;
+  Instant total_average_at{};  // of the last answer
   float ttft_p50_ms = 0, ttft_p95_ms = 0;
   float failure_share = 0;  // of the recent window, as of failure_share_at
   std::uint32_t in_flight = 0;

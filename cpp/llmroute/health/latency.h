@@ -24,6 +24,7 @@ class PeakAverage {
   explicit PeakAverage(double prior) : value_(prior) {}
   void add(Instant now, double sample);
   double value() const { return value_; }
+  Instant last() const { return last_; }  // of the last sample
 
  private:
   double value_;
@@ -46,6 +47,7 @@ class Latency : public Signal {
   double expected_total_ms(Work work) const;
   double ttft_average_ms() const { return ttft_.value(); }
   double total_average_ms() const { return total_.value(); }
+  Instant total_average_at() const { return total_.last(); }
   double ttft_p50_ms() const { return ttft_p50_; }
   double ttft_p95_ms() const { return ttft_p95_; }
   double total_p50_ms() const { return total_p50_; }

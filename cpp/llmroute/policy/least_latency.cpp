@@ -3,7 +3,10 @@
 //   score = expected milliseconds x (attempts in flight + 1) x penalty / weight x (1 + jitter x u)
 //
 // Expected milliseconds are the deployment's peak EWMA of total time per unit of work, times the work
-// of this request (see health/latency.h), so long requests do not make a deployment look slow. The
+// of this request (see health/latency.h), so long requests do not make a deployment look slow. An
+// average that no answer has renewed is believed less and less: it fades by 1 / (1 + t + t^2 / 2), t
+// in time constants since the last answer (close to e^-t), down to a little more than the quickest
+// average. So one that was slow is asked again when the others are busy, and not before. The
 // in-flight term keeps callers from meeting at the quickest one, and u, uniform in [0, 1), parts
 // near-ties: plain greedy latency is unstable. A member without data is taken to be as quick as the
 // quickest measured one while it is idle, so it gets its chance, and to have the prior when it is not.
@@ -11,11 +14,23 @@
 #include <algorithm>
 #include <limits>
 
+#include "llmroute/model/defaults.h"
 #include "llmroute/policy/builtin.h"
 
 namespace llmroute::policy {
 
 namespace {
+
+constexpr double kStillWorse = 1.25;  // times the quickest: more than the usual jitter
+
+double faded(const health::Hot& hot, Instant now, double quickest) {
+  const double floor = kStillWorse * quickest;
+  if (!hot.measured || hot.total_average_ms <= floor) return hot.total_average_ms;
+  constexpr double kPerConstant =
+      1.0 / static_cast<double>(Duration(defaults::kLatencyDecay).count());
+  const double t = static_cast<double>((now - hot.total_average_at).count()) * kPerConstant;
+  return std::max(hot.total_average_ms / (1.0 + t + t * t / 2), floor);
+}
 
 class LeastLatency final : public Policy {
  public:
@@ -33,7 +48,7 @@ class LeastLatency final : public Policy {
       const health::Hot& hot = context.board.hot(c.deployment);
       const bool try_it = !hot.measured && hot.in_flight == 0;
       const double average =
-          try_it ? std::min(quickest, hot.total_average_ms) : hot.total_average_ms;
+          try_it ? std::min(quickest, hot.total_average_ms) : faded(hot, context.now, quickest);
       c.score = average * work * load_of(context, c) * (1.0 + jitter_ * context.random.unit());
       c.tie = static_cast<double>(c.record);
     }

@@ -16,7 +16,7 @@ constexpr std::array kPolicies = {
     PolicyEntry{"round_robin", 1, "in turn, smoothly by weight", {}, make_round_robin},
     PolicyEntry{
         "least_in_flight", 1, "where the fewest attempts are under way", {}, make_least_in_flight},
-    PolicyEntry{"least_latency", 1, "where the answer is expected soonest", kLatencyOptions,
+    PolicyEntry{"least_latency", 2, "where the answer is expected soonest", kLatencyOptions,
                 make_least_latency},
     PolicyEntry{"least_cost", 1, "the cheapest for this request", {}, make_least_cost},
     PolicyEntry{"power_of_two", 1, "the less loaded of two drawn by chance", {}, make_power_of_two},
