@@ -5,6 +5,7 @@
 #include "llmroute/model/defaults.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/schema_texts.h"
+#include "llmroute/model/shapes.h"
 
 namespace llmroute::schema {
 
@@ -15,54 +16,11 @@ constexpr double kMaxTokens = 1e9;
 constexpr double kMaxPrice = 1e6;  // USD per million tokens: a dollar a token
 constexpr double kMaxKeys = 256;
 constexpr double kMaxReferences = 1'000;
-constexpr double kMaxTextBytes = 4'096;
 constexpr auto kMaxEntries = static_cast<double>(defaults::kMaxDeployments);
 
 constexpr double ms(milliseconds value) { return static_cast<double>(value.count()); }
 
 // --- leaves ---------------------------------------------------------------------------------------
-constexpr Shape text_of(std::string (*check)(std::string_view)) {
-  Shape shape;
-  shape.max = kMaxTextBytes;
-  shape.check = check;
-  return shape;
-}
-
-constexpr Shape number_of(Kind kind, double min, double max) {
-  Shape shape;
-  shape.kind = kind;
-  shape.min = min;
-  shape.max = max;
-  return shape;
-}
-
-constexpr Shape list_of(const Shape& item, double min, double max) {
-  Shape shape = number_of(Kind::list, min, max);
-  shape.item = &item;
-  shape.unique = true;
-  return shape;
-}
-
-constexpr Shape map_of(const Shape& item, double max, std::string (*check_key)(std::string_view)) {
-  Shape shape = number_of(Kind::map, 0, max);
-  shape.item = &item;
-  shape.check_key = check_key;
-  return shape;
-}
-
-constexpr Shape table_of(std::span<const Field> fields) {
-  Shape shape;
-  shape.kind = Kind::table;
-  shape.fields = fields;
-  return shape;
-}
-
-constexpr Shape words_of(std::span<const std::string_view> words) {
-  Shape shape = text_of(nullptr);
-  shape.words = words;
-  return shape;
-}
-
 constexpr Shape either_of(const Shape& item, const Shape& other) {
   Shape shape;
   shape.kind = Kind::either;

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "llmroute/model/schema.h"
+#include "llmroute/model/shapes.h"
 
 namespace llmroute::serve {
 
@@ -10,37 +10,14 @@ namespace {
 
 using schema::Field;
 using schema::Kind;
+using schema::number_of;
+using schema::series_of;
 using schema::Shape;
-
-constexpr Shape number_of(Kind kind, double min, double max) {
-  Shape shape;
-  shape.kind = kind;
-  shape.min = min;
-  shape.max = max;
-  return shape;
-}
-
-constexpr Shape words_of(std::span<const std::string_view> words) {
-  Shape shape;
-  shape.words = words;
-  return shape;
-}
-
-constexpr Shape table_of(std::span<const Field> fields) {
-  Shape shape;
-  shape.kind = Kind::table;
-  shape.fields = fields;
-  return shape;
-}
-
-constexpr Shape list_of(const Shape& item) {
-  Shape shape = number_of(Kind::list, 0, 1'000);
-  shape.item = &item;
-  return shape;
-}
+using schema::table_of;
+using schema::words_of;
 
 constexpr Shape kText{};
-constexpr Shape kTexts = list_of(kText);
+constexpr Shape kTexts = series_of(kText, 0, 1'000);
 constexpr Shape kMs = number_of(Kind::number, 0, 86'400'000);
 constexpr Shape kShare = number_of(Kind::number, 0, 1);
 constexpr Shape kSigma = number_of(Kind::number, 0, 5);
@@ -69,7 +46,7 @@ constexpr std::array kFaultFields = {
     Field{"status", &kStatus, "HTTP status instead of the usual one"},
 };
 constexpr Shape kFault = table_of(kFaultFields);
-constexpr Shape kFaults = list_of(kFault);
+constexpr Shape kFaults = series_of(kFault, 0, 1'000);
 
 constexpr std::array kPriceFields = {
     Field{"input_usd_per_million", &kPrice, "a million prompt tokens", {}, "USD", true},
