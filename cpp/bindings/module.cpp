@@ -1,6 +1,10 @@
 // The native module: vocabulary, configuration, errors; the rest is bound in the other files.
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
 #include "bindings.h"
 #include "json_body.h"
 #include "llmroute/build_id.h"
@@ -9,6 +13,7 @@
 #include "llmroute/policy/policy.h"
 #include "llmroute/provider/dialect.h"
 #include "llmroute/serve/sim_provider.h"
+#include "llmroute/sim/simulator.h"
 
 namespace llmroute::bindings {
 
@@ -125,6 +130,86 @@ void bind_simulation(py::module_& module) {
       .def("close", on_provider([](SimProvider& p) { p.close(); }));
 }
 
+// --- simulation under a virtual clock ---------------------------------------------------------------
+
+// The numbers of a log: bytes of native doubles and integers, as array.array gives them.
+template <class T>
+std::vector<T> numbers_of(const py::bytes& bytes) {
+  const auto view = static_cast<std::string_view>(bytes);
+  std::vector<T> out(view.size() / sizeof(T));
+  std::memcpy(out.data(), view.data(), out.size() * sizeof(T));
+  return out;
+}
+
+// (model names, at_ms, index of the model, prompt tokens, output tokens, stream, deadline_ms or None)
+sim::Traffic logged_traffic(const py::tuple& log) {
+  sim::Traffic traffic;
+  for (const py::handle name : log[0]) traffic.models.push_back(name.cast<std::string>());
+  const auto at_ms = numbers_of<double>(log[1].cast<py::bytes>());
+  const auto model = numbers_of<std::int32_t>(log[2].cast<py::bytes>());
+  const auto prompt = numbers_of<std::int32_t>(log[3].cast<py::bytes>());
+  const auto output = numbers_of<std::int32_t>(log[4].cast<py::bytes>());
+  traffic.stream = log[5].cast<bool>();
+  if (!log[6].is_none()) traffic.deadline = from_ms(log[6].cast<double>());
+  traffic.rows.resize(std::min({at_ms.size(), model.size(), prompt.size(), output.size()}));
+  for (std::size_t i = 0; i < traffic.rows.size(); ++i) {
+    traffic.rows[i] = {from_ms(at_ms[i]), static_cast<std::uint32_t>(model[i]), prompt[i],
+                       output[i]};
+  }
+  return traffic;
+}
+
+template <class T>
+py::bytes bytes_of(const std::vector<T>& column) {
+  return {reinterpret_cast<const char*>(column.data()), column.size() * sizeof(T)};
+}
+
+py::dict columns_of(const sim::Columns& c) {
+  py::dict out;
+  out["at_ms"] = py::make_tuple("d", bytes_of(c.at_ms));
+  out["ok"] = py::make_tuple("B", bytes_of(c.ok));
+  out["deployment"] = py::make_tuple("i", bytes_of(c.deployment));
+  out["first_deployment"] = py::make_tuple("i", bytes_of(c.first));
+  out["first_ok"] = py::make_tuple("B", bytes_of(c.first_ok));
+  out["attempts"] = py::make_tuple("i", bytes_of(c.attempts));
+  out["hedges"] = py::make_tuple("B", bytes_of(c.hedges));
+  out["ttft_ms"] = py::make_tuple("d", bytes_of(c.ttft_ms));
+  out["total_ms"] = py::make_tuple("d", bytes_of(c.total_ms));
+  out["cost_usd"] = py::make_tuple("d", bytes_of(c.cost_usd));
+  out["error"] = py::make_tuple("B", bytes_of(c.error));
+  return out;
+}
+
+// Ctrl-C is heard now and then; it ends the simulation.
+bool no_signal() {
+  const py::gil_scoped_acquire to_look;
+  return PyErr_CheckSignals() == 0;
+}
+
+py::tuple simulate(const std::string& config, const std::string& catalogue,
+                   const std::string& world_json, const py::object& traffic, std::uint64_t seed) {
+  const auto inventory = std::make_shared<const Inventory>(checked_inventory(config, catalogue));
+  std::vector<std::string_view> names;
+  for (const Deployment& deployment : inventory->deployments) names.emplace_back(deployment.name);
+  const sim::World world = value_or_raise(sim::parse_world(world_json, names));
+  const sim::Traffic rows =
+      py::isinstance<py::str>(traffic)
+          ? value_or_raise(sim::make_traffic(traffic.cast<std::string>(), seed))
+          : logged_traffic(traffic.cast<py::tuple>());
+  std::optional<Result<sim::Report>> report;
+  std::string summary;
+  {
+    const WithoutGil others_may_run;
+    report = sim::simulate(inventory, world, rows, seed, no_signal);
+    if (*report) summary = sim::summary_json(**report);
+  }
+  throw_if_python_error();
+  const sim::Report done = value_or_raise(std::move(*report));
+  py::list deployments;
+  for (const std::string& name : done.deployments) deployments.append(name);
+  return py::make_tuple(summary, columns_of(done.columns), deployments);
+}
+
 }  // namespace
 
 Inventory checked_inventory(const std::string& config, const std::string& catalogue) {
@@ -147,6 +232,8 @@ void bind_module_functions(py::module_& module) {
   module.def("config_json_schema", [] { return config_json_schema(policy::policy_schema_json()); });
   module.def("policy_schema_json", &policy::policy_schema_json);
   module.def("dumps", &dumps, py::arg("value"));
+  module.def("simulate", &simulate, py::arg("config_json"), py::arg("catalogue_json"),
+             py::arg("world_json"), py::arg("traffic"), py::arg("seed"));
 }
 
 }  // namespace llmroute::bindings

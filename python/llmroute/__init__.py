@@ -47,6 +47,9 @@ from llmroute.stream import AsyncStream, Delta, Stream
 if TYPE_CHECKING:
     from llmroute.explain import Decision
     from llmroute.policies import Policy, policy
+    from llmroute.simulation import compare, simulate
+    from llmroute.traffic import Traffic
+    from llmroute.world import World
 
 __version__ = "0.1.0.dev0"
 
@@ -85,16 +88,24 @@ __all__ = [
     "ServerError",
     "Stream",
     "StreamInterruptedError",
+    "Traffic",
     "Usage",
+    "World",
+    "compare",
     "policy",
+    "simulate",
 ]
 
 # Python policies bring asyncio with them, which takes longer to import than all the rest: they and
-# decisions come when they are asked for.
+# decisions, and what simulates, come when they are asked for.
 _LATER = {
     "Decision": "llmroute.explain",
     "Policy": "llmroute.policies",
+    "Traffic": "llmroute.traffic",
+    "World": "llmroute.world",
+    "compare": "llmroute.simulation",
     "policy": "llmroute.policies",
+    "simulate": "llmroute.simulation",
 }
 
 

@@ -19,6 +19,18 @@ def config_json_schema() -> str:
 def policy_schema_json() -> str:
     """Built-in policies with their options, as JSON text."""
 
+def begin_exit() -> None:
+    """Wake nobody any more: the process is about to end."""
+
+def simulate(
+    config_json: str, catalogue_json: str, world_json: str, traffic: object, seed: int
+) -> tuple[str, dict[str, tuple[str, bytes]], list[str]]:
+    """Run traffic through modelled providers: summary as JSON, columns, names of deployments.
+
+    `traffic` is a generator's JSON text, or a log as (models, at_ms, model, prompt_tokens,
+    output_tokens, stream, deadline_ms), the numbers as bytes of double and int32.
+    """
+
 def dumps(value: object) -> bytes:
     """Write a Python value as JSON, the way request bodies are written."""
 

@@ -261,8 +261,8 @@ _LIVE: weakref.WeakSet[Shared] = weakref.WeakSet()
 
 
 def _close_all() -> None:
-    # Only daemon threads are left by now. One that learnt here that its router was closed would go on
-    # into an interpreter that is being taken apart.
+    # Only daemon threads are left by now. One that learnt here that its router was closed would go
+    # on into an interpreter that is being taken apart.
     _core.begin_exit()
     for shared in list(_LIVE):
         shared.core.close()

@@ -1,4 +1,4 @@
-"""The command line: ``llmroute demo | chat | check | explain | sim``.
+"""The command line: ``llmroute demo | chat | check | explain | simulate | sim``.
 
 Exit codes: 0 it worked, 1 the request or the check failed, 2 the command or the configuration is
 wrong, 130 interrupted.
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_check(commands)
     _add_explain(commands)
+    _add_simulate(commands)
     _add_sim(commands)
     return parser
 
@@ -140,6 +141,28 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("file", nargs="*", help=".toml, .yaml or .json")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema for editors")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_simulate(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import simulate
+
+        return simulate.run(options)
+
+    parser = commands.add_parser(
+        "simulate",
+        help="run a day of traffic through a configuration in a second, calling nobody",
+        description="Runs traffic through the engine on modelled providers, under a virtual clock. "
+        "FILE is a configuration with two more tables, [world] and [traffic]; docs/simulation.md "
+        "lists their keys.",
+    )
+    parser.add_argument("file", help=".toml, .yaml or .json")
+    parser.add_argument("--seed", type=int, default=0, help="repeats it bit by bit (0)")
+    parser.add_argument("--policies", metavar="A,B", help="compare these on the same traffic")
+    parser.add_argument("--csv", metavar="FILE", help="traffic instead of [traffic]")
+    parser.add_argument("--log", metavar="FILE", help="decisions as traffic, JSON lines")
     _add_json(parser)
     parser.set_defaults(run=run)
 

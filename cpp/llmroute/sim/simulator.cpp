@@ -1,0 +1,344 @@
+#include "llmroute/sim/simulator.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "llmroute/engine/dispatcher.h"
+#include "llmroute/sim/provider.h"
+
+namespace llmroute::sim {
+
+namespace {
+
+using engine::AttemptId;
+using engine::RequestId;
+
+constexpr Instant kStart{seconds(1'000)};
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint64_t kLookEvery = 1 << 14;  // events between two questions to KeepGoing
+
+enum class Happening : std::uint8_t { content, end, timer, price };
+
+struct Event {
+  Instant at;
+  std::uint64_t order;  // of two at the same time the one that was planned first
+  Happening what;
+  std::uint32_t subject;  // attempt slot; request for timer; deployment for price
+  std::uint32_t stamp;    // an event whose subject has moved on since is nothing
+  bool operator>(const Event& o) const { return at != o.at ? at > o.at : order > o.order; }
+};
+
+// An attempt under way, in a slot that is used again.
+struct Call {
+  RequestId request = 0;
+  AttemptId attempt = 0;
+  DeploymentIndex deployment = 0;
+  std::uint32_t stamp = 0;
+  bool served = false;   // holds a place at the provider
+  bool waiting = false;  // stands in its line
+  Instant started{};
+  Instant content_at = kNever;
+  Duration limit_first{}, limit_whole{};
+  std::optional<Failure> failure;
+  Random chance{0};
+};
+
+struct Asked {  // what is kept per request
+  std::uint32_t timer_stamp = 0;
+  std::array<std::uint32_t, 2> calls = {kNone, kNone};
+};
+
+class Simulator {
+ public:
+  Simulator(InventoryPtr inventory, const World& world, const Traffic& traffic, std::uint64_t seed)
+      : inventory_(std::move(inventory)),
+        world_(world),
+        traffic_(traffic),
+        seed_(seed),
+        dispatcher_(seed, std::numeric_limits<std::size_t>::max()) {
+    for (const Deployment& deployment : inventory_->deployments) {
+      providers_.emplace_back(world.of(deployment.name), kStart);
+      report_.deployments.push_back(deployment.name);
+    }
+    asked_.resize(traffic.rows.size());
+    report_.columns.resize(traffic.rows.size());
+  }
+
+  llmroute::Result<Report> run(const KeepGoing& keep_going) {
+    if (auto done = dispatcher_.configure(inventory_); !done) return done.error();
+    plan_prices();
+    std::size_t next = 0;
+    std::uint64_t seen = 0;
+    while (next < traffic_.rows.size() || !events_.empty()) {
+      if (keep_going && ++seen % kLookEvery == 0 && !keep_going()) {
+        return make_error(ErrorKind::cancelled, "the simulation was interrupted");
+      }
+      const Instant due = next < traffic_.rows.size() ? kStart + traffic_.rows[next].at : kNever;
+      if (due <= next_event()) {
+        now_ = std::max(now_, due);
+        submit(next++);
+      } else {
+        const Event event = events_.top();
+        events_.pop();
+        now_ = std::max(now_, event.at);
+        handle(event);
+      }
+    }
+    end_the_rest();
+    return std::move(report_);
+  }
+
+ private:
+  Instant next_event() const { return events_.empty() ? kNever : events_.top().at; }
+
+  void plan(Instant at, Happening what, std::uint32_t subject, std::uint32_t stamp) {
+    events_.push({at, ++order_, what, subject, stamp});
+  }
+
+  // --- what happens -------------------------------------------------------------------------------
+
+  void submit(std::size_t index) {
+    const TrafficRow& row = traffic_.rows[index];
+    auto request = std::make_shared<ChatRequest>();
+    request->options.model = traffic_.models[row.model];
+    request->options.stream = traffic_.stream;
+    request->options.deadline = traffic_.deadline;
+    request->facts.prompt_tokens = Tokens{row.prompt_tokens};
+    request->facts.messages = 1;
+    report_.columns.at_ms[index] = to_ms(row.at);
+    const WallTime wall{now_.time_since_epoch()};
+    dispatcher_.submit(std::move(request), now_, wall, actions_);
+    act();
+  }
+
+  void handle(const Event& event) {
+    switch (event.what) {
+      case Happening::content:
+        if (calls_[event.subject].stamp == event.stamp) on_content(event.subject);
+        break;
+      case Happening::end:
+        if (calls_[event.subject].stamp == event.stamp) on_end(event.subject);
+        break;
+      case Happening::timer:
+        if (asked_[event.subject].timer_stamp == event.stamp) {
+          dispatcher_.on_timer(event.subject + 1, now_, actions_);
+          act();
+        }
+        break;
+      case Happening::price: change_price(event.subject, event.stamp); break;
+    }
+  }
+
+  void on_content(std::uint32_t slot) {
+    Call& call = calls_[slot];
+    call.content_at = now_;
+    dispatcher_.on_content(call.request, call.attempt, now_, now_ - call.started, actions_);
+    act();
+  }
+
+  void on_end(std::uint32_t slot) {
+    Call& call = calls_[slot];
+    Outcome outcome;
+    outcome.total = now_ - call.started;
+    outcome.failure = std::move(call.failure);
+    if (call.content_at != kNever) {
+      outcome.ttft = call.content_at - call.started;
+    } else if (!outcome.failure) {
+      outcome.ttft = outcome.total;  // a whole reply comes all at once
+    }
+    if (!outcome.failure) {
+      const TrafficRow& row = traffic_.rows[call.request - 1];
+      outcome.usage.input = Tokens{row.prompt_tokens};
+      outcome.usage.output = Tokens{row.output_tokens};
+      outcome.usage.reported = true;
+    }
+    const RequestId request = call.request;
+    const AttemptId attempt = call.attempt;
+    release(slot);
+    dispatcher_.on_outcome(request, attempt, now_, std::move(outcome), {}, actions_);
+    act();
+  }
+
+  // --- what the engine asks for ---------------------------------------------------------------------
+
+  void act() {
+    for (std::size_t i = 0; i < actions_.size(); ++i) {
+      std::visit([this](auto& action) { execute(action); }, actions_[i]);
+    }
+    actions_.clear();
+  }
+
+  void execute(const engine::StartAttempt& start) {
+    const std::uint32_t slot = acquire();
+    Call& call = calls_[slot];
+    call.request = start.request;
+    call.attempt = start.attempt;
+    call.deployment = start.deployment;
+    call.started = now_;
+    call.content_at = kNever;
+    call.failure.reset();
+    call.limit_first = traffic_.stream ? start.timeouts.ttft : Duration::zero();
+    call.limit_whole = start.timeouts.attempt;
+    call.chance = Random(mix64(seed_ ^ mix64(start.request)) ^
+                         mix64((std::uint64_t{start.deployment} << 32) | start.attempt));
+    auto& mine = asked_[start.request - 1].calls;
+    (mine[0] == kNone ? mine[0] : mine[1]) = slot;
+    Provider& provider = providers_[start.deployment];
+    if (const auto refused = provider.refuse(now_, call.chance)) {
+      begin(slot, *refused);
+    } else if (provider.enter()) {
+      serve(slot);
+    } else {
+      call.waiting = true;
+      provider.wait_in_line(slot);
+      begin(slot, hanging());  // its time limits hold in the line as well
+    }
+  }
+
+  void execute(const engine::CancelAttempt& cancel) {
+    for (const std::uint32_t slot : asked_[cancel.request - 1].calls) {
+      if (slot != kNone && calls_[slot].attempt == cancel.attempt) {
+        release(slot);
+        return;
+      }
+    }
+  }
+
+  void execute(const engine::SetTimer& timer) {
+    const auto index = static_cast<std::uint32_t>(timer.request - 1);
+    const std::uint32_t stamp = ++asked_[index].timer_stamp;
+    if (timer.when != kNever) plan(timer.when, Happening::timer, index, stamp);
+  }
+
+  void execute(const engine::EmitRestart&) {}
+
+  void execute(const engine::Finish& finish) {
+    report_.columns.set(finish.request - 1, *finish.decision);
+  }
+
+  // --- attempts -----------------------------------------------------------------------------------
+
+  static Service hanging() {
+    Service service;
+    service.hangs = true;
+    return service;
+  }
+
+  void serve(std::uint32_t slot) {
+    Call& call = calls_[slot];
+    call.served = true;
+    const std::int32_t output = traffic_.rows[call.request - 1].output_tokens;
+    begin(slot, providers_[call.deployment].serve(now_, call.chance, output));
+  }
+
+  // Plans the end of an attempt, by itself or by a time limit, whichever comes first.
+  void begin(std::uint32_t slot, const Service& service) {
+    Call& call = calls_[slot];
+    const auto limit = [&call](Duration most) {
+      return most > Duration::zero() ? call.started + most : kNever;
+    };
+    const Instant content = service.hangs || !service.content ? kNever : now_ + service.first;
+    const Instant end = service.hangs ? kNever : now_ + service.whole;
+    const Instant first_by = limit(call.limit_first), whole_by = limit(call.limit_whole);
+    const bool speaks =
+        traffic_.stream && content != kNever && content <= std::min(first_by, whole_by);
+    // A failure that shows before any content is no silence.
+    const bool silent = traffic_.stream && !speaks && std::min(content, end) > first_by;
+    const Instant stop = silent ? std::min(first_by, whole_by) : whole_by;
+    if (speaks && content <= end) plan(content, Happening::content, slot, call.stamp);
+    call.failure = end <= stop ? service.failure : make_failure(ErrorKind::attempt_timeout, {});
+    if (end > stop) call.failure->ambiguous = true;
+    if (std::min(end, stop) != kNever) {
+      plan(std::min(end, stop), Happening::end, slot, call.stamp);
+    }
+  }
+
+  std::uint32_t acquire() {
+    if (free_.empty()) {
+      calls_.emplace_back();
+      return static_cast<std::uint32_t>(calls_.size() - 1);
+    }
+    const std::uint32_t slot = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+
+  // Frees the slot, and its place at the provider for the next in line.
+  void release(std::uint32_t slot) {
+    Call& call = calls_[slot];
+    ++call.stamp;
+    std::replace(asked_[call.request - 1].calls.begin(), asked_[call.request - 1].calls.end(), slot,
+                 kNone);
+    Provider& provider = providers_[call.deployment];
+    if (std::exchange(call.waiting, false)) provider.leave_line(slot);
+    const bool served = std::exchange(call.served, false);
+    free_.push_back(slot);
+    if (!served) return;
+    if (const auto next = provider.leave()) {
+      calls_[*next].waiting = false;
+      ++calls_[*next].stamp;  // the limits of its wait give way to those of its service
+      serve(*next);
+    }
+  }
+
+  // --- the rest -----------------------------------------------------------------------------------
+
+  void plan_prices() {
+    for (std::size_t d = 0; d < inventory_->deployments.size(); ++d) {
+      const auto& prices = world_.of(inventory_->deployments[d].name).prices;
+      for (std::size_t i = 0; i < prices.size(); ++i) {
+        plan(kStart + prices[i].at, Happening::price, static_cast<std::uint32_t>(d),
+             static_cast<std::uint32_t>(i));
+      }
+    }
+  }
+
+  // The router learns it as it learns everything: by a new configuration.
+  void change_price(std::uint32_t deployment, std::uint32_t index) {
+    const PriceChange& change = world_.of(inventory_->deployments[deployment].name).prices[index];
+    auto next = std::make_shared<Inventory>(*inventory_);
+    ++next->version;
+    next->deployments[deployment].price.input_usd_per_million = change.input_usd_per_million;
+    next->deployments[deployment].price.output_usd_per_million = change.output_usd_per_million;
+    inventory_ = next;
+    // Only an unknown policy is refused, and these were accepted before.
+    [[maybe_unused]] const auto done = dispatcher_.configure(inventory_);
+  }
+
+  // What hangs without a limit ends with the simulation.
+  void end_the_rest() {
+    for (std::size_t index = 0; index < asked_.size(); ++index) {
+      if (asked_[index].calls == Asked().calls) continue;
+      dispatcher_.cancel(index + 1, now_, actions_);
+      act();
+    }
+  }
+
+  InventoryPtr inventory_;
+  const World& world_;
+  const Traffic& traffic_;
+  std::uint64_t seed_;
+  engine::Dispatcher dispatcher_;
+  engine::Actions actions_;
+  std::vector<Provider> providers_;
+  std::vector<Call> calls_;
+  std::vector<std::uint32_t> free_;
+  std::vector<Asked> asked_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::uint64_t order_ = 0;
+  Instant now_ = kStart;
+  Report report_;
+};
+
+}  // namespace
+
+Result<Report> simulate(const InventoryPtr& inventory, const World& world, const Traffic& traffic,
+                        std::uint64_t seed, const KeepGoing& keep_going) {
+  return Simulator(inventory, world, traffic, seed).run(keep_going);
+}
+
+}  // namespace llmroute::sim

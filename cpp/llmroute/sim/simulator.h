@@ -1,0 +1,27 @@
+// The engine's own dispatcher on modelled providers, under a clock that jumps from event to event.
+//
+// The same (event, now) -> actions as in the runtime; nothing of routing, health, retry or hedging is
+// modelled, it runs. The same inventory, world, traffic and seed always give the same report, bit by
+// bit. Single-threaded; no IO, no real clock.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "llmroute/base/error.h"
+#include "llmroute/model/deployment.h"
+#include "llmroute/sim/report.h"
+#include "llmroute/sim/traffic.h"
+#include "llmroute/sim/world.h"
+
+namespace llmroute::sim {
+
+// Asked now and then; false ends the simulation early (ErrorKind::cancelled).
+using KeepGoing = std::function<bool()>;
+
+// Runs all of `traffic` to its end. Errors: ErrorKind::config where the dispatcher refuses the
+// inventory, ErrorKind::cancelled.
+Result<Report> simulate(const InventoryPtr& inventory, const World& world, const Traffic& traffic,
+                        std::uint64_t seed, const KeepGoing& keep_going = {});
+
+}  // namespace llmroute::sim

@@ -1,0 +1,319 @@
+"""Simulations: the same engine under a virtual clock, a day of traffic in a second."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from llmroute import _core, config
+from llmroute.errors import ConfigError
+from llmroute.traffic import Traffic
+from llmroute.world import World
+
+__all__ = ["Comparison", "Simulation", "compare", "simulate"]
+
+TrafficSource: TypeAlias = Traffic | Mapping[str, Any]
+WorldSource: TypeAlias = World | Mapping[str, Any] | None
+PolicySource: TypeAlias = str | Mapping[str, Any]
+
+# Student's t for 95 % and 19 degrees of freedom: twenty batches.
+_T95 = 2.093
+_MEASURES = ("failures", "total_ms_mean", "ttft_ms_mean", "cost_usd", "attempts")
+
+
+def simulate(
+    source: config.Source,
+    traffic: TrafficSource,
+    world: WorldSource = None,
+    *,
+    seed: int = 0,
+) -> Simulation:
+    """Run traffic through a configuration, on modelled providers, under a virtual clock.
+
+    Routing, health, retry, fallback and hedging are not modelled: they run as they do in a router.
+
+    Parameters
+    ----------
+    source : path, dict or list
+        A configuration, as for `Router`. No key is read and nobody is called.
+    traffic : Traffic or dict
+        Logged requests, or a generator's keys: ``{"requests": 10_000, "rate_per_second": 50}``.
+    world : World or dict, optional
+        How providers behave. Default: each takes 300 ms and never fails.
+    seed : int
+        The same seed gives the same result, bit by bit. Chance belongs to requests and attempts, so
+        that two configurations meet the same luck.
+
+    Returns
+    -------
+    Simulation
+        A row per request and a summary.
+
+    Raises
+    ------
+    ConfigError
+        For a configuration, world or generator that is wrong, with path and nearest name.
+    KeyboardInterrupt
+        On Ctrl-C, within moments.
+
+    Examples
+    --------
+    >>> result = simulate(
+    ...     {"groups": {"fast": {"deployments": ["openai/gpt-4o-mini", "groq/llama-3"]}}},
+    ...     {"requests": 1000, "rate_per_second": 20},
+    ...     {"default": {"ttft_ms": 200, "ttft_p95_ms": 700, "error_rate": 0.02}},
+    ... )
+    >>> result.summary["requests"], result.summary["failures"]
+    (1000, 0)
+    """
+    loaded = config.load(source)
+    return _run(loaded, loaded.json, _native(traffic), _world_json(world), seed)
+
+
+def compare(
+    source: config.Source,
+    policies: Sequence[PolicySource] = (),
+    *,
+    traffic: TrafficSource,
+    world: WorldSource = None,
+    others: Mapping[str, config.Source] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Run the same traffic in the same world through several policies or configurations.
+
+    Parameters
+    ----------
+    source : path, dict or list
+        The configuration; with `policies` its groups take each policy in turn.
+    policies : sequence of str or dict
+        Built-in policies: a name, or ``{"name": ..., option: ...}``.
+    traffic, world, seed
+        As for `simulate`.
+    others : mapping of str to configuration, optional
+        More configurations by the name they have in the result.
+
+    Returns
+    -------
+    Comparison
+        The first is what the others are compared with.
+
+    Raises
+    ------
+    ConfigError
+        As `simulate` does, or if there is nothing to compare.
+
+    Examples
+    --------
+    >>> result = compare(
+    ...     {"groups": {"fast": {"deployments": ["openai/gpt-4o-mini", "groq/llama-3"]}}},
+    ...     ["round_robin", "least_latency"],
+    ...     traffic={"requests": 2000, "rate_per_second": 20},
+    ...     world={"deployments": {"groq/llama-3": {"ttft_ms": 100}}},
+    ... )
+    >>> result.difference("least_latency", "total_ms_mean")["better"]
+    True
+    """
+    loaded = config.load(source)
+    native, world_json = _native(traffic), _world_json(world)
+    results = {
+        _label(policy): _run(loaded, _with_policy(loaded.json, policy), native, world_json, seed)
+        for policy in policies
+    }
+    if not policies:
+        results["configuration"] = _run(loaded, loaded.json, native, world_json, seed)
+    for name, other in (others or {}).items():
+        another = config.load(other)
+        results[name] = _run(another, another.json, native, world_json, seed)
+    if len(results) < 2:
+        raise ConfigError("there is nothing to compare: name two policies or others")
+    return Comparison(results)
+
+
+class Simulation:
+    """What came of a simulation. Made by `simulate`.
+
+    Examples
+    --------
+    >>> result = simulate(["ollama/llama3"], {"requests": 100})
+    >>> result.columns["ok"].tolist().count(1), result.deployments
+    (100, ['ollama/llama3'])
+    """
+
+    __slots__ = ("columns", "deployments", "summary")
+
+    def __init__(
+        self, summary: dict[str, Any], columns: dict[str, array[Any]], deployments: list[str]
+    ) -> None:
+        self.summary = summary
+        """Requests, failures by kind, attempts, percentiles of milliseconds, cost in US dollars,
+        share per deployment, and twenty batches in a row."""
+        self.columns = columns
+        """By name an array of one number per request: ``at_ms``, ``ok``, ``deployment`` and
+        ``first_deployment`` (index in `deployments`, -1: none), ``first_ok``, ``attempts``,
+        ``hedges``, ``ttft_ms``, ``total_ms`` and ``cost_usd`` (not-a-number: none), ``error``
+        (index in ``llmroute._core.vocabulary["ErrorKind"]``)."""
+        self.deployments = deployments
+        """Names of the indices in `columns`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary: plain values, ready for JSON."""
+        return self.summary
+
+    def __repr__(self) -> str:
+        s = self.summary
+        return (
+            f"<Simulation of {s['requests']:,} requests: {s['failures']:,} failed, "
+            f"p95 {_number(s['total_ms']['p95'])} ms, {s['cost_usd']:.4g} USD>"
+        )
+
+    def _repr_html_(self) -> str:
+        return _html([_row("", self.summary)])
+
+
+class Comparison:
+    """Several simulations of the same traffic. Made by `compare`."""
+
+    __slots__ = ("baseline", "results")
+
+    def __init__(self, results: dict[str, Simulation]) -> None:
+        self.results = results
+        """Simulations by the name of their policy or configuration."""
+        self.baseline = next(iter(results))
+        """Name of the first, with which the others are compared."""
+
+    def difference(self, name: str, measure: str = "total_ms_mean") -> dict[str, Any]:
+        """Compare one with the baseline, batch by batch.
+
+        Parameters
+        ----------
+        name : str
+            Of the one that is compared.
+        measure : {"failures", "total_ms_mean", "ttft_ms_mean", "cost_usd", "attempts"}
+            Mean milliseconds, or a sum per twentieth of the traffic.
+
+        Returns
+        -------
+        dict
+            ``difference`` (mean over twenty batches, this one less the baseline), ``low`` and
+            ``high`` (95 %, paired t over the batches), ``better`` and ``worse`` (True where the
+            interval excludes 0; less is better).
+
+        Raises
+        ------
+        KeyError
+            For an unknown name or measure.
+        """
+        if measure not in _MEASURES:
+            raise KeyError(f"{measure!r} is none of {', '.join(_MEASURES)}")
+        mine = self.results[name].summary["batches"]
+        theirs = self.results[self.baseline].summary["batches"]
+        pairs = [
+            a[measure] - b[measure]
+            for a, b in zip(mine, theirs, strict=True)
+            if a[measure] is not None and b[measure] is not None
+        ]
+        mean = statistics.fmean(pairs) if pairs else math.nan
+        spread = statistics.stdev(pairs) / math.sqrt(len(pairs)) * _T95 if len(pairs) > 1 else 0.0
+        low, high = mean - spread, mean + spread
+        return {
+            "measure": measure,
+            "difference": mean,
+            "low": low,
+            "high": high,
+            "better": high < 0,
+            "worse": low > 0,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all summaries and all differences: plain values, ready for JSON."""
+        return {
+            "baseline": self.baseline,
+            "results": {name: result.summary for name, result in self.results.items()},
+            "differences": {
+                name: [self.difference(name, measure) for measure in _MEASURES]
+                for name in self.results
+                if name != self.baseline
+            },
+        }
+
+    def __repr__(self) -> str:
+        rows = [_HEAD, *(_row(name, r.summary) for name, r in self.results.items())]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+        return "\n".join(
+            "  ".join(f"{cell:<{w}}" if i == 0 else f"{cell:>{w}}" for i, (cell, w) in cells)
+            for cells in (list(enumerate(zip(row, widths, strict=True))) for row in rows)
+        )
+
+    def _repr_html_(self) -> str:
+        return _html([_row(name, result.summary) for name, result in self.results.items()])
+
+
+_HEAD = ("", "requests", "failed", "attempts", "p50 ms", "p95 ms", "p99 ms", "ttft p95", "USD")
+
+
+def _row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
+    total, ttft = summary["total_ms"], summary["ttft_ms"]
+    times = (_number(total[p]) for p in ("p50", "p95", "p99"))
+    counts = (f"{summary[key]:,}" for key in ("requests", "failures", "attempts"))
+    return (name, *counts, *times, _number(ttft["p95"]), f"{summary['cost_usd']:.4g}")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _html(rows: list[tuple[str, ...]]) -> str:
+    import html
+
+    def line(cells: tuple[str, ...], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    return f"<table>{line(_HEAD, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
+
+
+def _native(traffic: TrafficSource) -> Any:
+    return traffic._native() if isinstance(traffic, Traffic) else json.dumps(dict(traffic))
+
+
+def _world_json(world: WorldSource) -> str:
+    return json.dumps(world.spec if isinstance(world, World) else dict(world or {}))
+
+
+def _run(
+    loaded: config.LoadedConfig, text: str, traffic: Any, world_json: str, seed: int
+) -> Simulation:
+    if loaded.policies:
+        raise ConfigError("a Python policy cannot be simulated yet; name a built-in one")
+    try:
+        summary, columns, deployments = _core.simulate(
+            text, loaded.catalogue_json, world_json, traffic, seed
+        )
+    except ConfigError as error:
+        failure = (
+            error if (error.path or "").startswith(("world", "traffic")) else loaded.located(error)
+        )
+    else:
+        arrays = {}
+        for name, (code, numbers) in columns.items():
+            arrays[name] = array(code)
+            arrays[name].frombytes(numbers)
+        return Simulation(json.loads(summary), arrays, deployments)
+    raise failure
+
+
+def _label(policy: PolicySource) -> str:
+    if isinstance(policy, str):
+        return policy
+    options = ", ".join(f"{key} {value}" for key, value in policy.items() if key != "name")
+    return f"{policy.get('name')} ({options})" if options else str(policy.get("name"))
+
+
+def _with_policy(text: str, policy: PolicySource) -> str:
+    document = json.loads(text)
+    for group in document.get("groups", {}).values():
+        group["policy"] = policy if isinstance(policy, str) else dict(policy)
+    return json.dumps(document)
