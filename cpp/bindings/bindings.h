@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "llmroute/base/error.h"
+#include "llmroute/engine/view.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/model/delta.h"
 #include "llmroute/model/request.h"
@@ -77,6 +78,20 @@ struct RequestHandle {
   }
   std::shared_ptr<ChatRequest> request;
   std::uint64_t seed = 0;  // of its decision, where nobody gave one
+};
+
+// One deployment as a Python policy sees it.
+struct Candidate {
+  engine::CandidateView view;
+  InventoryPtr inventory;
+  const Deployment& deployment() const { return inventory->deployments[view.record.deployment]; }
+  // Signals are named by the health layer; one that is not there has nothing to say.
+  double signal(std::string_view name, double otherwise) const {
+    for (const auto& [known, value] : view.signals) {
+      if (known == name) return value;
+    }
+    return otherwise;
+  }
 };
 
 // How a request ended. Shared by threads; what is made on demand is made once.

@@ -179,19 +179,6 @@ FeedPtr open(CoreState& core, const RequestHandle& handle, PortState* port) {
   return std::make_shared<FeedState>(std::move(router), ticket, std::move(queue));
 }
 
-struct Candidate {
-  runtime::CandidateView view;
-  InventoryPtr inventory;
-  const Deployment& deployment() const { return inventory->deployments[view.record.deployment]; }
-  // Signals are named by the health layer; one that is not there has nothing to say.
-  double signal(std::string_view name, double otherwise) const {
-    for (const auto& [known, value] : view.signals) {
-      if (known == name) return value;
-    }
-    return otherwise;
-  }
-};
-
 std::vector<Candidate> candidates(CoreState& core, const RequestHandle& handle) {
   const auto router = core.router();
   const InventoryPtr inventory = router->inventory();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include "bindings.h"
@@ -186,8 +187,45 @@ bool no_signal() {
   return PyErr_CheckSignals() == 0;
 }
 
+// A Python policy's place in a simulation: `plan(request, label, candidates)` for groups that have one
+// (by its label), or for all. What it raises ends the simulation.
+class Planner {
+ public:
+  Planner(py::object plan, bool for_all, std::uint64_t seed)
+      : plan_(std::move(plan)), for_all_(for_all), seed_(seed) {}
+
+  void operator()(const std::shared_ptr<ChatRequest>& request, const InventoryPtr& inventory,
+                  std::vector<engine::CandidateView> views) {
+    if (views.empty() || failed_) return;
+    const PolicySpec& spec = inventory->groups[views.front().record.group].policy;
+    if (!for_all_ && !spec.python) return;
+    auto handle = std::make_shared<RequestHandle>();
+    handle->request = request;
+    handle->seed = mix64(seed_ ^ ++count_);
+    py::list candidates;
+    for (engine::CandidateView& view : views) {
+      candidates.append(Candidate{std::move(view), inventory});
+    }
+    try {
+      plan_(handle, spec.python ? spec.name : std::string(), candidates);
+    } catch (py::error_already_set& error) {
+      error.restore();
+      failed_ = true;
+    }
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  py::object plan_;
+  bool for_all_;
+  std::uint64_t seed_;
+  std::uint64_t count_ = 0;
+  bool failed_ = false;
+};
+
 py::tuple simulate(const std::string& config, const std::string& catalogue,
-                   const std::string& world_json, const py::object& traffic, std::uint64_t seed) {
+                   const std::string& world_json, const py::object& traffic, std::uint64_t seed,
+                   const py::object& plan, bool plan_all) {
   const auto inventory = std::make_shared<const Inventory>(checked_inventory(config, catalogue));
   std::vector<std::string_view> names;
   for (const Deployment& deployment : inventory->deployments) names.emplace_back(deployment.name);
@@ -197,14 +235,20 @@ py::tuple simulate(const std::string& config, const std::string& catalogue,
           ? value_or_raise(sim::make_traffic(traffic.cast<std::string>(), seed))
           : logged_traffic(traffic.cast<py::tuple>());
   std::optional<Result<sim::Report>> report;
-  std::string summary;
-  {
+  sim::Hooks hooks;
+  if (plan.is_none()) {
+    hooks.keep_going = no_signal;
     const WithoutGil others_may_run;
-    report = sim::simulate(inventory, world, rows, seed, no_signal);
-    if (*report) summary = sim::summary_json(**report);
+    report = sim::simulate(inventory, world, rows, seed, hooks);
+  } else {
+    Planner planner(plan, plan_all, seed);
+    hooks.keep_going = [&planner] { return !planner.failed() && no_signal(); };
+    hooks.choose = std::ref(planner);
+    report = sim::simulate(inventory, world, rows, seed, hooks);
   }
   throw_if_python_error();
   const sim::Report done = value_or_raise(std::move(*report));
+  const std::string summary = sim::summary_json(done);
   py::list deployments;
   for (const std::string& name : done.deployments) deployments.append(name);
   return py::make_tuple(summary, columns_of(done.columns), deployments);
@@ -233,7 +277,8 @@ void bind_module_functions(py::module_& module) {
   module.def("policy_schema_json", &policy::policy_schema_json);
   module.def("dumps", &dumps, py::arg("value"));
   module.def("simulate", &simulate, py::arg("config_json"), py::arg("catalogue_json"),
-             py::arg("world_json"), py::arg("traffic"), py::arg("seed"));
+             py::arg("world_json"), py::arg("traffic"), py::arg("seed"), py::arg("plan"),
+             py::arg("plan_all"));
 }
 
 }  // namespace llmroute::bindings

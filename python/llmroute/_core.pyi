@@ -4,7 +4,7 @@ Everything here may be used from any thread, with or without a GIL. What fails r
 `llmroute.errors` has for its kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn, final
 
 build_id: Final[str]
@@ -23,12 +23,19 @@ def begin_exit() -> None:
     """Wake nobody any more: the process is about to end."""
 
 def simulate(
-    config_json: str, catalogue_json: str, world_json: str, traffic: object, seed: int
+    config_json: str,
+    catalogue_json: str,
+    world_json: str,
+    traffic: object,
+    seed: int,
+    plan: Callable[[Request, str, list[Candidate]], None] | None,
+    plan_all: bool,
 ) -> tuple[str, dict[str, tuple[str, bytes]], list[str]]:
     """Run traffic through modelled providers: summary as JSON, columns, names of deployments.
 
     `traffic` is a generator's JSON text, or a log as (models, at_ms, model, prompt_tokens,
-    output_tokens, stream, deadline_ms), the numbers as bytes of double and int32.
+    output_tokens, stream, deadline_ms), the numbers as bytes of double and int32. `plan` is asked
+    for requests of groups with a Python policy (by its label), or with `plan_all` for all.
     """
 
 def dumps(value: object) -> bytes:

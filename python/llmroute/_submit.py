@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmroute.config import LoadedConfig, Source
     from llmroute.policies import Plan, Policy, PolicyContext
 
-__all__ = ["Shared", "call_options"]
+__all__ = ["Shared", "apply_plan", "call_options"]
 
 _build.check(os.path.dirname(__file__), _core.build_id)
 
@@ -115,7 +115,7 @@ class Shared:
             from llmroute import policies
 
             candidates, context = self._view(request, deadline_ms)
-            _apply(request, chosen, policies.plan(chosen, request, candidates, context))
+            apply_plan(request, chosen, policies.plan(chosen, request, candidates, context))
 
     async def plan_async(
         self, request: _core.Request, policy: Any, deadline_ms: float | None
@@ -127,7 +127,7 @@ class Shared:
 
             candidates, context = self._view(request, deadline_ms)
             plan = await policies.plan_async(chosen, request, candidates, context)
-            _apply(request, chosen, plan)
+            apply_plan(request, chosen, plan)
 
     def _view(
         self, request: _core.Request, deadline_ms: float | None
@@ -229,7 +229,8 @@ def call_options(
     }
 
 
-def _apply(request: _core.Request, chosen: Policy, plan: Plan) -> None:
+def apply_plan(request: _core.Request, chosen: Policy, plan: Plan) -> None:
+    """Give a request the order that its Python policy chose, or the built-in that stands in."""
     if plan.failure:
         request.set_stand_in(chosen.stand_in, plan.failure)
     else:

@@ -144,7 +144,7 @@ class Policy:
         if not timeout_ms > 0:
             raise ValueError(f"timeout_ms must be above 0, got {timeout_ms!r}")
         self.function = function
-        self.name = name or getattr(function, "__name__", type(function).__name__)
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
         self.stand_in = stand_in
         self.timeout_ms = timeout_ms
         self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(

@@ -6,11 +6,13 @@ import json
 import math
 import statistics
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from llmroute import _core, config
+from llmroute._submit import apply_plan
 from llmroute.errors import ConfigError
+from llmroute.policies import Policy, PolicyContext, PolicyFunction, plan
 from llmroute.traffic import Traffic
 from llmroute.world import World
 
@@ -18,10 +20,11 @@ __all__ = ["Comparison", "Simulation", "compare", "simulate"]
 
 TrafficSource: TypeAlias = Traffic | Mapping[str, Any]
 WorldSource: TypeAlias = World | Mapping[str, Any] | None
-PolicySource: TypeAlias = str | Mapping[str, Any]
+PolicySource: TypeAlias = str | Mapping[str, Any] | Policy | PolicyFunction
 
 # Student's t for 95 % and 19 degrees of freedom: twenty batches.
 _T95 = 2.093
+_PATIENCE_MS = 3_600_000.0
 _MEASURES = ("failures", "total_ms_mean", "ttft_ms_mean", "cost_usd", "attempts")
 
 
@@ -89,8 +92,10 @@ def compare(
     ----------
     source : path, dict or list
         The configuration; with `policies` its groups take each policy in turn.
-    policies : sequence of str or dict
-        Built-in policies: a name, or ``{"name": ..., option: ...}``.
+    policies : sequence of str, dict or callable
+        Built-in ones by name or as ``{"name": ..., option: ...}``, and Python policies, with or
+        without ``@llmroute.policy``. The virtual clock stands still while one of these runs, so
+        its time limit does not apply.
     traffic, world, seed
         As for `simulate`.
     others : mapping of str to configuration, optional
@@ -120,8 +125,7 @@ def compare(
     loaded = config.load(source)
     native, world_json = _native(traffic), _world_json(world)
     results = {
-        _label(policy): _run(loaded, _with_policy(loaded.json, policy), native, world_json, seed)
-        for policy in policies
+        _label(policy): _run_policy(loaded, policy, native, world_json, seed) for policy in policies
     }
     if not policies:
         results["configuration"] = _run(loaded, loaded.json, native, world_json, seed)
@@ -167,7 +171,7 @@ class Simulation:
         s = self.summary
         return (
             f"<Simulation of {s['requests']:,} requests: {s['failures']:,} failed, "
-            f"p95 {_number(s['total_ms']['p95'])} ms, {s['cost_usd']:.4g} USD>"
+            f"p95 {_number(s['total_ms']['p95'])} ms, {_usd(s['cost_usd'])} USD>"
         )
 
     def _repr_html_(self) -> str:
@@ -259,7 +263,11 @@ def _row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
     total, ttft = summary["total_ms"], summary["ttft_ms"]
     times = (_number(total[p]) for p in ("p50", "p95", "p99"))
     counts = (f"{summary[key]:,}" for key in ("requests", "failures", "attempts"))
-    return (name, *counts, *times, _number(ttft["p95"]), f"{summary['cost_usd']:.4g}")
+    return (name, *counts, *times, _number(ttft["p95"]), _usd(summary["cost_usd"]))
+
+
+def _usd(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _number(value: float | None) -> str:
@@ -284,18 +292,21 @@ def _world_json(world: WorldSource) -> str:
 
 
 def _run(
-    loaded: config.LoadedConfig, text: str, traffic: Any, world_json: str, seed: int
+    loaded: config.LoadedConfig,
+    text: str,
+    traffic: Any,
+    world_json: str,
+    seed: int,
+    policy: Policy | None = None,
 ) -> Simulation:
-    if loaded.policies:
-        raise ConfigError("a Python policy cannot be simulated yet; name a built-in one")
+    planner = _planner(loaded, policy) if loaded.policies or policy else None
     try:
         summary, columns, deployments = _core.simulate(
-            text, loaded.catalogue_json, world_json, traffic, seed
+            text, loaded.catalogue_json, world_json, traffic, seed, planner, policy is not None
         )
     except ConfigError as error:
-        failure = (
-            error if (error.path or "").startswith(("world", "traffic")) else loaded.located(error)
-        )
+        ours = (error.path or "").startswith(("world", "traffic"))
+        failure = error if ours else loaded.located(error)
     else:
         arrays = {}
         for name, (code, numbers) in columns.items():
@@ -305,15 +316,47 @@ def _run(
     raise failure
 
 
+def _planner(
+    loaded: config.LoadedConfig, policy: Policy | None
+) -> Callable[[_core.Request, str, list[_core.Candidate]], None]:
+    known = {label: _patient(found) for label, found in loaded.policies.items()}
+    for_all = None if policy is None else _patient(policy)
+
+    def choose(request: _core.Request, label: str, candidates: list[_core.Candidate]) -> None:
+        chosen = for_all or known[label]
+        group = candidates[0].group
+        members = [c for c in candidates if c.group == group]
+        context = PolicyContext(group=group, seed=request.seed)
+        apply_plan(request, chosen, plan(chosen, request, members, context))
+
+    return choose
+
+
+def _patient(policy: Policy) -> Policy:
+    return Policy(
+        policy.function, name=policy.name, stand_in=policy.stand_in, timeout_ms=_PATIENCE_MS
+    )
+
+
 def _label(policy: PolicySource) -> str:
     if isinstance(policy, str):
         return policy
+    if not isinstance(policy, Mapping):
+        return _as_policy(policy).name
     options = ", ".join(f"{key} {value}" for key, value in policy.items() if key != "name")
     return f"{policy.get('name')} ({options})" if options else str(policy.get("name"))
 
 
-def _with_policy(text: str, policy: PolicySource) -> str:
-    document = json.loads(text)
+def _as_policy(policy: Policy | PolicyFunction) -> Policy:
+    return policy if isinstance(policy, Policy) else Policy(policy)
+
+
+def _run_policy(
+    loaded: config.LoadedConfig, policy: PolicySource, traffic: Any, world_json: str, seed: int
+) -> Simulation:
+    if not isinstance(policy, (str, Mapping)):
+        return _run(loaded, loaded.json, traffic, world_json, seed, _as_policy(policy))
+    document = json.loads(loaded.json)
     for group in document.get("groups", {}).values():
         group["policy"] = policy if isinstance(policy, str) else dict(policy)
-    return json.dumps(document)
+    return _run(loaded, json.dumps(document), traffic, world_json, seed)

@@ -61,6 +61,7 @@ class Listener:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self._scheme = "https" if tls else "http"
         if tls:
             self._server.socket = tls.wrap_socket(

@@ -39,6 +39,8 @@ def test_columns_and_summary_agree() -> None:
     assert summary["total_ms"]["p95"] == totals[math.ceil(0.95 * len(totals)) - 1]
     assert sum(batch["requests"] for batch in summary["batches"]) == 400
     assert summary["unknown_costs"] == 400  # nobody gave a price
+    assert summary["cost_usd"] is None
+    assert "unknown USD" in repr(result)
     assert "400 requests" in repr(result)
     assert "<table>" in result._repr_html_()
 
@@ -71,6 +73,30 @@ def test_a_comparison_says_what_is_certain() -> None:
     assert "ordered" in result._repr_html_()
     with pytest.raises(KeyError, match="failures"):
         result.difference("ordered", "beauty")
+
+
+def test_python_policies_are_tried() -> None:
+    seen: list[int] = []
+
+    @llmroute.policy
+    def second_first(request: Any, candidates: Any, context: Any) -> Any:
+        assert request.messages == []
+        seen.append(context.seed)
+        return sorted(candidates, key=lambda c: c.deployment)
+
+    def broken(request: Any, candidates: Any, context: Any) -> Any:
+        raise RuntimeError("no idea")
+
+    result = compare(CONFIG, ["ordered", second_first, broken], traffic=SOME, world=CALM)
+    shares = {
+        name: r.summary["deployments"]["openai/a"]["share"] for name, r in result.results.items()
+    }
+    assert shares["ordered"] == 1
+    assert shares["second_first"] == 0
+    assert 0 < shares["broken"] < 1  # the built-in stands in
+    assert len(set(seen)) == 400
+    own = {"groups": {"fast": {"deployments": ["openai/a", "groq/b"], "policy": second_first}}}
+    assert simulate(own, SOME, CALM).summary["deployments"]["groq/b"]["share"] == 1
 
 
 def test_two_configurations_are_compared() -> None:

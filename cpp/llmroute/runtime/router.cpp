@@ -17,15 +17,6 @@ struct Command {
   Submission submission;
 };
 
-class SignalList final : public health::NumberSink {
- public:
-  explicit SignalList(std::vector<std::pair<std::string, double>>& out) : out_(out) {}
-  void number(std::string_view name, double value) override { out_.emplace_back(name, value); }
-
- private:
-  std::vector<std::pair<std::string, double>>& out_;
-};
-
 class SignalMembers final : public health::NumberSink {
  public:
   explicit SignalMembers(wire::JsonWriter& out) : out_(out) {}
@@ -34,13 +25,6 @@ class SignalMembers final : public health::NumberSink {
  private:
   wire::JsonWriter& out_;
 };
-
-double weight_in(const Inventory& inventory, const CandidateRecord& record) {
-  for (const Member& member : inventory.groups[record.group].members) {
-    if (member.deployment == record.deployment) return member.weight;
-  }
-  return 1.0;
-}
 
 }  // namespace
 
@@ -218,18 +202,7 @@ std::vector<CandidateView> Router::candidates(const ChatRequest& request) const 
   Brain& brain = impl_->brain();
   const Instant now = impl_->clock().now();
   const std::lock_guard lock(brain.mutex);
-  const DecisionPtr decision = brain.dispatcher.explain(request, now, impl_->clock().wall_now());
-  std::vector<CandidateView> views;
-  for (const CandidateRecord& record : decision->candidates) {
-    if (record.rank < 0) continue;
-    CandidateView view;
-    view.record = record;
-    view.weight = weight_in(*decision->inventory, record);
-    SignalList sink(view.signals);
-    brain.dispatcher.board().describe(record.deployment, now, sink);
-    views.push_back(std::move(view));
-  }
-  return views;
+  return engine::candidate_views(brain.dispatcher, request, now, impl_->clock().wall_now());
 }
 
 std::string Router::health_json() const {

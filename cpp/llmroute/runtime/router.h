@@ -16,6 +16,7 @@
 
 #include "llmroute/base/error.h"
 #include "llmroute/base/time.h"
+#include "llmroute/engine/view.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/model/delta.h"
 #include "llmroute/model/request.h"
@@ -29,12 +30,7 @@ struct RouterOptions {
   std::size_t max_in_flight = defaults::kMaxInFlight;
 };
 
-// One deployment as it stands for one request: what a Python policy may look at.
-struct CandidateView {
-  CandidateRecord record;
-  double weight = 1.0;
-  std::vector<std::pair<std::string, double>> signals;  // every number of the health board
-};
+using engine::CandidateView;
 
 class Router {
  public:

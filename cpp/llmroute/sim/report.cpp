@@ -52,7 +52,11 @@ void write_times(JsonWriter& w, std::string_view name, std::vector<double> value
 
 struct Totals {
   std::int64_t requests = 0, failures = 0, attempts = 0, hedges = 0, unknown_costs = 0;
-  double cost_usd = 0;
+  double known_usd = 0;
+  // Not-a-number where a part is unknown: a sum is only as good as its worst part.
+  double cost_usd() const {
+    return unknown_costs > 0 ? std::numeric_limits<double>::quiet_NaN() : known_usd;
+  }
 };
 
 Totals totals_of(const Columns& c, std::size_t begin, std::size_t end) {
@@ -65,7 +69,7 @@ Totals totals_of(const Columns& c, std::size_t begin, std::size_t end) {
     if (std::isnan(c.cost_usd[i])) {
       ++t.unknown_costs;
     } else {
-      t.cost_usd += c.cost_usd[i];
+      t.known_usd += c.cost_usd[i];
     }
   }
   return t;
@@ -120,7 +124,7 @@ void write_batches(JsonWriter& w, const Columns& c) {
     if (begin == end) continue;
     const Totals t = totals_of(c, begin, end);
     w.begin_object().key("requests").integer(t.requests).key("failures").integer(t.failures);
-    w.key("attempts").integer(t.attempts).key("cost_usd").number(t.cost_usd);
+    w.key("attempts").integer(t.attempts).key("cost_usd").number(t.cost_usd());
     w.key("ttft_ms_mean").number(mean(answered(c, c.ttft_ms, begin, end)));
     w.key("total_ms_mean").number(mean(answered(c, c.total_ms, begin, end))).end_object();
   }
@@ -175,7 +179,8 @@ std::string summary_json(const Report& report) {
   w.key("hedges").integer(t.hedges);
   write_times(w, "ttft_ms", answered(c, c.ttft_ms, 0, c.size()));
   write_times(w, "total_ms", answered(c, c.total_ms, 0, c.size()));
-  w.key("cost_usd").number(t.cost_usd).key("unknown_costs").integer(t.unknown_costs);
+  w.key("cost_usd").number(t.cost_usd()).key("known_cost_usd").number(t.known_usd);
+  w.key("unknown_costs").integer(t.unknown_costs);
   write_deployments(w, report);
   write_batches(w, c);
   w.end_object();

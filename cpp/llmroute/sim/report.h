@@ -34,7 +34,7 @@ struct Report {
 };
 
 // {"requests", "failures", "failures_by_kind", "attempts", "amplification", "hedges", "ttft_ms" and
-// "total_ms" as {"p50", "p95", "p99", "mean"}, "cost_usd", "unknown_costs", "deployments": {name:
+// "total_ms" as {"p50", "p95", "p99", "mean"}, "cost_usd" (null where a part is unknown), "known_cost_usd", "unknown_costs", "deployments": {name:
 // {"answered", "share", "first_attempts", "first_failures"}}, "batches": [...]}. A batch is a
 // twentieth of the requests in a row: {"requests", "failures", "total_ms_mean", "ttft_ms_mean",
 // "cost_usd", "attempts"}.

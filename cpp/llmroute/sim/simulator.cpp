@@ -19,7 +19,7 @@ using engine::RequestId;
 
 constexpr Instant kStart{seconds(1'000)};
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint64_t kLookEvery = 1 << 14;  // events between two questions to KeepGoing
+constexpr std::uint64_t kLookEvery = 1 << 14;  // events between two questions whether to go on
 
 enum class Happening : std::uint8_t { content, end, timer, price };
 
@@ -54,11 +54,13 @@ struct Asked {  // what is kept per request
 
 class Simulator {
  public:
-  Simulator(InventoryPtr inventory, const World& world, const Traffic& traffic, std::uint64_t seed)
+  Simulator(InventoryPtr inventory, const World& world, const Traffic& traffic, std::uint64_t seed,
+            const Hooks& hooks)
       : inventory_(std::move(inventory)),
         world_(world),
         traffic_(traffic),
         seed_(seed),
+        hooks_(hooks),
         dispatcher_(seed, std::numeric_limits<std::size_t>::max()) {
     for (const Deployment& deployment : inventory_->deployments) {
       providers_.emplace_back(world.of(deployment.name), kStart);
@@ -68,13 +70,13 @@ class Simulator {
     report_.columns.resize(traffic.rows.size());
   }
 
-  llmroute::Result<Report> run(const KeepGoing& keep_going) {
+  llmroute::Result<Report> run() {
     if (auto done = dispatcher_.configure(inventory_); !done) return done.error();
     plan_prices();
     std::size_t next = 0;
     std::uint64_t seen = 0;
     while (next < traffic_.rows.size() || !events_.empty()) {
-      if (keep_going && ++seen % kLookEvery == 0 && !keep_going()) {
+      if (hooks_.keep_going && ++seen % kLookEvery == 0 && !hooks_.keep_going()) {
         return make_error(ErrorKind::cancelled, "the simulation was interrupted");
       }
       const Instant due = next < traffic_.rows.size() ? kStart + traffic_.rows[next].at : kNever;
@@ -111,6 +113,11 @@ class Simulator {
     request->facts.messages = 1;
     report_.columns.at_ms[index] = to_ms(row.at);
     const WallTime wall{now_.time_since_epoch()};
+    if (hooks_.choose) {
+      request->body = Body(std::string_view(R"({"messages":[]})"), nullptr);
+      hooks_.choose(request, inventory_,
+                    engine::candidate_views(dispatcher_, *request, now_, wall));
+    }
     dispatcher_.submit(std::move(request), now_, wall, actions_);
     act();
   }
@@ -322,6 +329,7 @@ class Simulator {
   const World& world_;
   const Traffic& traffic_;
   std::uint64_t seed_;
+  const Hooks& hooks_;
   engine::Dispatcher dispatcher_;
   engine::Actions actions_;
   std::vector<Provider> providers_;
@@ -337,8 +345,8 @@ class Simulator {
 }  // namespace
 
 Result<Report> simulate(const InventoryPtr& inventory, const World& world, const Traffic& traffic,
-                        std::uint64_t seed, const KeepGoing& keep_going) {
-  return Simulator(inventory, world, traffic, seed).run(keep_going);
+                        std::uint64_t seed, const Hooks& hooks) {
+  return Simulator(inventory, world, traffic, seed, hooks).run();
 }
 
 }  // namespace llmroute::sim

@@ -7,8 +7,10 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "llmroute/base/error.h"
+#include "llmroute/engine/view.h"
 #include "llmroute/model/deployment.h"
 #include "llmroute/sim/report.h"
 #include "llmroute/sim/traffic.h"
@@ -16,12 +18,19 @@
 
 namespace llmroute::sim {
 
-// Asked now and then; false ends the simulation early (ErrorKind::cancelled).
-using KeepGoing = std::function<bool()>;
+// What the outside may have to say meanwhile; each may be empty.
+struct Hooks {
+  // Asked now and then; false ends the simulation early (ErrorKind::cancelled).
+  std::function<bool()> keep_going;
+  // Asked before each submission: a Python policy's place. May set the options' order.
+  std::function<void(const std::shared_ptr<ChatRequest>&, const InventoryPtr&,
+                     std::vector<engine::CandidateView>)>
+      choose;
+};
 
 // Runs all of `traffic` to its end. Errors: ErrorKind::config where the dispatcher refuses the
 // inventory, ErrorKind::cancelled.
 Result<Report> simulate(const InventoryPtr& inventory, const World& world, const Traffic& traffic,
-                        std::uint64_t seed, const KeepGoing& keep_going = {});
+                        std::uint64_t seed, const Hooks& hooks = {});
 
 }  // namespace llmroute::sim

@@ -48,7 +48,8 @@ def _print(result: Simulation) -> None:
     s = result.summary
     console.print(
         f"{s['requests']:,} requests, {s['failures']:,} failed, {s['attempts']:,} attempts "
-        f"({s['amplification']:.3f} a request), {s['hedges']:,} hedges, {s['cost_usd']:.4g} USD"
+        f"({s['amplification']:.3f} a request), {s['hedges']:,} hedges, "
+        f"{s['known_cost_usd']:.4g} USD{' and what is unknown' if s['unknown_costs'] else ''}"
     )
     if s["unknown_costs"]:
         console.print(f"the cost of {s['unknown_costs']:,} requests is unknown: no price")

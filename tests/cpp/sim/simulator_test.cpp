@@ -130,9 +130,26 @@ TEST(Simulator, CanBeInterrupted) {
   const InventoryPtr inventory = fleet(1, "ordered");
   const auto report = simulate(inventory, world_of(kCalm, inventory),
                                traffic_of(R"({"requests": 100000, "rate_per_second": 1000})"), 1,
-                               [] { return false; });
+                               {[] { return false; }, {}});
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, ErrorKind::cancelled);
+}
+
+TEST(Simulator, AHookMayChooseTheOrder) {
+  const InventoryPtr inventory = fleet(3, "ordered");
+  std::size_t seen = 0;
+  Hooks hooks;
+  hooks.choose = [&seen](const std::shared_ptr<ChatRequest>& request, const InventoryPtr&,
+                         std::vector<engine::CandidateView> candidates) {
+    seen += candidates.size();
+    request->options.order = std::vector<std::string>{"d2", "d0"};
+    request->options.policy_label = "mine";
+  };
+  const auto report =
+      simulate(inventory, world_of(kCalm, inventory), traffic_of(R"({"requests": 10})"), 1, hooks);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(seen, 30U);
+  EXPECT_EQ(report->columns.deployment, std::vector<std::int32_t>(10, 2));
 }
 
 // --- random worlds --------------------------------------------------------------------------------
