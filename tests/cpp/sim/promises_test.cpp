@@ -96,5 +96,30 @@ TEST(Promise, HedgingCutsTheTailOfStragglers) {
   EXPECT_LE(window(with, 0, 1e9).attempts, 1.05 * 20000);
 }
 
+// Ten thousand at once meet a half-open breaker.
+TEST(Promise, AHalfOpenBreakerLetsExactlyItsProbesThrough) {
+  for (const int probes : {1, 3}) {
+    const InventoryPtr inventory =
+        fleet(2, "ordered",
+              R"(, "resilience": {"breaker": {"failures": 5, "cooldown_ms": 10000, "probes": )" +
+                  std::to_string(probes) + "}}");
+    const World world = world_of(
+        R"({"default": {"ttft_ms": 1000},
+            "deployments": {"d0": {"troubles": [
+                {"kind": "server_error", "to_s": 5, "after_ms": 10}]}}})",
+        inventory);
+    Traffic traffic;
+    traffic.models = {"g"};
+    traffic.stream = false;
+    for (int i = 0; i < 20; ++i) traffic.rows.push_back({milliseconds(20 * i), 0, 10, 10});
+    for (int i = 0; i < 10'000; ++i) traffic.rows.push_back({seconds(11), 0, 10, 10});
+    const auto report = simulate(inventory, world, traffic, 1);
+    ASSERT_TRUE(report);
+    const Window burst = window(*report, 10.9, 1e9);
+    EXPECT_EQ(burst.first.at(0), probes);
+    EXPECT_EQ(burst.ok, 10'000);
+  }
+}
+
 }  // namespace
 }  // namespace llmroute::sim
