@@ -57,6 +57,7 @@ Reason = Literal[
     "breaker_probing",
     "cooling_down",
     "rate_limit_exhausted",
+    "limit_reached",
     "no_usable_key",
     "throttled",
     "not_in_order",

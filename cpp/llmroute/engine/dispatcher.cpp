@@ -53,6 +53,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   auto configured = planner_.configure(inventory);
   if (!configured) return configured.error();
   board_.configure(*inventory);
+  ledger_.configure(*inventory);
   retry_budget_.configure(inventory->resilience.retry_share);
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
@@ -81,8 +82,8 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
 }
 
 Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
-  return {inventory_, board_,   planner_, retry_budget_, hedge_budgets_,
-          proofs_,    scratch_, now,      actions};
+  return {inventory_,     board_,  ledger_,  planner_, retry_budget_,
+          hedge_budgets_, proofs_, scratch_, now,      actions};
 }
 
 RequestMachine* Dispatcher::find(RequestId request) {

@@ -106,6 +106,7 @@ class Dispatcher {
 
   InventoryPtr inventory_;
   health::Board board_;
+  limits::Ledger ledger_;
   policy::Planner planner_;
   RetryBudget retry_budget_;
   HedgeBudgets hedge_budgets_;

@@ -50,7 +50,9 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
 }
 
 Standing RequestMachine::standing(Surroundings& s) const {
-  return Standing(*inventory_, *s.inventory, s.board, s.proofs, s.now);
+  const Facts& facts = request_->facts;
+  return Standing(*inventory_, *s.inventory, s.board, s.ledger, s.proofs, s.now,
+                  facts.prompt_tokens + facts.expected_output());
 }
 
 RequestMachine::Running* RequestMachine::find_running(AttemptId attempt) {
@@ -101,6 +103,7 @@ void RequestMachine::plan(Surroundings& s) {
   decision_.candidates.clear();
   s.scratch.clear();
   s.planner.plan(group_, *request_, s.board, s.now, random_, decision_.candidates, s.scratch);
+  apply_limits(s);
   add_places(s, 0);
   const auto& records = decision_.candidates;
   const bool too_long = std::any_of(records.begin(), records.end(), [](const CandidateRecord& c) {
@@ -118,8 +121,30 @@ void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& grou
     s.scratch.assign(ranked, {});  // ranks go on from there
     s.planner.extend(group, *request_, s.board, s.now, random_, decision_.candidates, s.scratch);
     s.scratch.erase(s.scratch.begin(), s.scratch.begin() + static_cast<std::ptrdiff_t>(ranked));
+    apply_limits(s);
     add_places(s, known);
   }
+}
+
+// Planned places whose deployment has reached a limit of its own leave the plan for the reserve.
+void RequestMachine::apply_limits(Surroundings& s) {
+  if (!s.ledger.any()) return;
+  const Standing limits = standing(s);
+  std::int16_t dropped = 0;
+  std::erase_if(s.scratch, [&](const policy::PlanStep& step) {
+    CandidateRecord& record = decision_.candidates[step.record];
+    const health::Admission verdict = limits.admit_by_limits(step.deployment);
+    if (verdict.reason == Reason::kept) {
+      record.rank = static_cast<std::int16_t>(record.rank - dropped);
+      return false;
+    }
+    ++dropped;
+    record.rank = -1;
+    record.reason = verdict.reason;
+    record.a = verdict.a;
+    record.b = verdict.b;
+    return true;
+  });
 }
 
 void RequestMachine::add_places(Surroundings& s, std::size_t known_records) {

@@ -54,6 +54,7 @@ namespace llmroute::engine {
 struct Surroundings {
   const InventoryPtr& inventory;  // the current one
   health::Board& board;
+  limits::Ledger& ledger;
   policy::Planner& planner;
   RetryBudget& retry_budget;
   HedgeBudgets& hedge_budgets;
@@ -88,6 +89,7 @@ class RequestMachine {
 
   void plan(Surroundings& s);
   void extend(Surroundings& s, const std::vector<GroupIndex>& groups);
+  void apply_limits(Surroundings& s);
   void add_places(Surroundings& s, std::size_t known_records);
   void advance(Surroundings& s);
   struct Terms {

@@ -11,7 +11,7 @@ bool is_temporary(Reason reason) {
 
 bool is_worth_waiting(Reason reason) {
   return reason == Reason::cooling_down || reason == Reason::rate_limit_exhausted ||
-         reason == Reason::no_usable_key;
+         reason == Reason::no_usable_key || reason == Reason::limit_reached;
 }
 
 std::size_t Route::ranked() const {

@@ -25,7 +25,19 @@ std::optional<DeploymentIndex> Standing::place(DeploymentIndex index) const {
 health::Admission Standing::admit(DeploymentIndex index, bool last_usable) const {
   const auto there = place(index);
   if (!there) return {};
-  return last_usable ? board_.admit_last(*there, now_) : board_.admit(*there, now_);
+  const health::Admission healthy =
+      last_usable ? board_.admit_last(*there, now_) : board_.admit(*there, now_);
+  return healthy.reason == Reason::kept ? admit_by_limits(index) : healthy;
+}
+
+health::Admission Standing::admit_by_limits(DeploymentIndex index) const {
+  if (!ledger_.any()) return {};
+  const auto there = place(index);
+  if (!there) return {};
+  const auto shortage = ledger_.shortage(*there, now_, tokens_);
+  if (!shortage) return {};
+  const double wait = shortage->free_at == kNever ? 0.0 : to_ms(shortage->free_at - now_);
+  return {Reason::limit_reached, static_cast<float>(shortage->limit), static_cast<float>(wait)};
 }
 
 bool Standing::trusted(DeploymentIndex index) const {
@@ -41,7 +53,9 @@ bool Standing::proven(DeploymentIndex index) const {
 
 Instant Standing::next_change(DeploymentIndex index) const {
   const auto there = place(index);
-  return there ? board_.next_change(*there, now_) : kNever;
+  if (!there) return kNever;
+  if (const auto shortage = ledger_.shortage(*there, now_, tokens_)) return shortage->free_at;
+  return board_.next_change(*there, now_);
 }
 
 std::optional<Duration> Standing::usual_time(DeploymentIndex index, bool stream,
@@ -62,7 +76,10 @@ std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
 }
 
 void Standing::on_start(DeploymentIndex index, health::Work& work) {
-  if (const auto there = place(index)) board_.on_start(*there, now_, work);
+  if (const auto there = place(index)) {
+    board_.on_start(*there, now_, work);
+    ledger_.reserve(*there, now_, tokens_);
+  }
 }
 
 void Standing::on_first_content(DeploymentIndex index, Duration ttft, health::Work work) {
@@ -76,6 +93,9 @@ void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcom
                           health::Work work) {
   if (const auto there = place(index)) {
     board_.on_outcome(*there, same() ? key : kNoKey, now_, outcome, work);
+    const Usage& usage = outcome.usage;
+    ledger_.settle(*there, tokens_,
+                   usage.reported ? std::optional(usage.input + usage.output) : std::nullopt);
     if (outcome.ok()) proofs_[*there] = now_;
   }
 }

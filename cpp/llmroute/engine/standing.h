@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "llmroute/health/board.h"
+#include "llmroute/limits/ledger.h"
 
 namespace llmroute::engine {
 
@@ -23,14 +24,23 @@ using Proofs = std::vector<std::optional<Instant>>;
 
 class Standing {
  public:
-  Standing(const Inventory& mine, const Inventory& current, health::Board& board, Proofs& proofs,
-           Instant now)
-      : mine_(mine), current_(current), board_(board), proofs_(proofs), now_(now) {}
+  // `tokens`: what an attempt of this request is expected to need.
+  Standing(const Inventory& mine, const Inventory& current, health::Board& board,
+           limits::Ledger& ledger, Proofs& proofs, Instant now, Tokens tokens)
+      : mine_(mine),
+        current_(current),
+        board_(board),
+        ledger_(ledger),
+        proofs_(proofs),
+        now_(now),
+        tokens_(tokens) {}
 
   bool same() const { return &mine_ == &current_; }
   const Deployment& deployment(DeploymentIndex index) const { return mine_.deployments[index]; }
 
+  // By health, then by the deployment's own limits.
   health::Admission admit(DeploymentIndex index, bool last_usable) const;
+  health::Admission admit_by_limits(DeploymentIndex index) const;
   bool trusted(DeploymentIndex index) const;
   bool proven(DeploymentIndex index) const;
   Instant next_change(DeploymentIndex index) const;
@@ -51,8 +61,10 @@ class Standing {
   const Inventory& mine_;
   const Inventory& current_;
   health::Board& board_;
+  limits::Ledger& ledger_;
   Proofs& proofs_;
   Instant now_;
+  Tokens tokens_;
 };
 
 }  // namespace llmroute::engine

@@ -32,7 +32,9 @@ Failure no_candidate(const Decision& decision, const Standing& standing, Instant
       ErrorKind::no_candidate, "no deployment of \"" + decision.group + "\" can take this request");
   Instant earliest = kNever;
   bool room = true;
+  bool full = !decision.candidates.empty();  // nothing but limits in the way
   for (const CandidateRecord& candidate : decision.candidates) {
+    full = full && candidate.reason == Reason::limit_reached;
     if (is_temporary(candidate.reason)) {
       earliest = std::min(earliest, standing.next_change(candidate.deployment));
     }
@@ -42,6 +44,7 @@ Failure no_candidate(const Decision& decision, const Standing& standing, Instant
     room = failure.message.size() <= kMaxMessage;
     if (!room) failure.message += "; ...";
   }
+  if (full) failure.kind = ErrorKind::capacity;
   if (earliest != kNever) failure.retry_after = earliest - now;
   return failure;
 }

@@ -43,6 +43,18 @@ void read_price(const Value& table, Price& target) {
   read("cache_write_usd_per_million", target.cache_write_usd_per_million);
 }
 
+void read_limits(const Value& table, LimitsSpec& target) {
+  const auto read = [&](std::string_view key, std::optional<std::int64_t>& field) {
+    const Value* value = table.find(key);
+    if (value != nullptr) field = static_cast<std::int64_t>(value->number);
+  };
+  read("requests_per_minute", target.requests_per_minute);
+  read("tokens_per_minute", target.tokens_per_minute);
+  read("requests_per_day", target.requests_per_day);
+  read("tokens_per_day", target.tokens_per_day);
+  read("in_flight", target.in_flight);
+}
+
 void read_abilities(const Value& table, Deployment& target) {
   const auto tokens = [&](std::string_view key, std::optional<Tokens>& field) {
     const Value* value = table.find(key);
@@ -50,6 +62,7 @@ void read_abilities(const Value& table, Deployment& target) {
   };
   tokens("context_tokens", target.context_tokens);
   tokens("max_output_tokens", target.max_output_tokens);
+  if (const Value* limits = table.find("limits")) read_limits(*limits, target.limits);
   const Value* lacks = table.find("lacks");
   if (lacks == nullptr) return;
   for (const Value& word : lacks->list) {

@@ -18,6 +18,10 @@
 
 namespace llmroute {
 
+// The limits that a configuration can set.
+LLMROUTE_ENUM(Limit, in_flight, requests_per_minute, tokens_per_minute, requests_per_day,
+              tokens_per_day);
+
 // Why a candidate is in or out. The two numbers mean what the comment says.
 LLMROUTE_ENUM(Reason,
               kept,      // no numbers
@@ -31,6 +35,7 @@ LLMROUTE_ENUM(Reason,
               breaker_probing,          // a: probes in flight, b: probes allowed
               cooling_down,             // a: ms left
               rate_limit_exhausted,     // a: ms until reset
+              limit_reached,            // a: index in Limit, b: ms until free; 0: nobody knows
               no_usable_key,            // a: keys dead, b: keys in all
               throttled,                // a: ms to the next permitted attempt (last usable one)
               not_in_order);            // a Python policy left it out

@@ -99,6 +99,11 @@ Json numbers_json(const CandidateRecord& record) {
     out[std::string(names.a)] = slug(parameter);
     return out;
   }
+  if (record.reason == Reason::limit_reached) {
+    out[std::string(names.a)] = slug(static_cast<Limit>(static_cast<int>(record.a)));
+    out[std::string(names.b)] = record.b > 0 ? float_json(record.b) : Json(nullptr);
+    return out;
+  }
   if (!names.a.empty()) out[std::string(names.a)] = float_json(record.a);
   if (!names.b.empty()) out[std::string(names.b)] = float_json(record.b);
   return out;

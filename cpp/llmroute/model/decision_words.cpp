@@ -52,6 +52,7 @@ NumberNames number_names(Reason reason) {
     case Reason::breaker_probing: return {"probes_in_flight", "probes_allowed"};
     case Reason::cooling_down: return {"left_ms", ""};
     case Reason::rate_limit_exhausted: return {"reset_ms", ""};
+    case Reason::limit_reached: return {"limit", "free_in_ms"};
     case Reason::no_usable_key: return {"keys_dead", "keys"};
     case Reason::throttled: return {"next_attempt_ms", ""};
     case Reason::kept:
@@ -107,6 +108,9 @@ std::string numbers_in_words(const CandidateRecord& c) {
       return words::count(a) + " of " + words::count(b) + " probes under way";
     case Reason::cooling_down: return words::duration(a) + " left";
     case Reason::rate_limit_exhausted: return "resets in " + words::duration(a);
+    case Reason::limit_reached:
+      return std::string(slug(static_cast<Limit>(static_cast<int>(c.a)))) +
+             (b > 0 ? ", free in " + words::duration(b) : std::string());
     case Reason::no_usable_key: return words::count(a) + " of " + words::count(b) + " keys dead";
     case Reason::throttled: return "next attempt in " + words::duration(a);
     default: return {};

@@ -57,6 +57,18 @@ struct Quirks {
   std::vector<std::string> unsupported;  // Parameter slugs that this provider refuses
 };
 
+// A deployment's own limits, as its provider's contract has them. Absent: none.
+struct LimitsSpec {
+  std::optional<std::int64_t> requests_per_minute, tokens_per_minute;
+  std::optional<std::int64_t> requests_per_day, tokens_per_day;
+  std::optional<std::int64_t> in_flight;
+  bool any() const {
+    return requests_per_minute || tokens_per_minute || requests_per_day || tokens_per_day ||
+           in_flight;
+  }
+  friend bool operator==(const LimitsSpec&, const LimitsSpec&) = default;
+};
+
 struct Deployment {
   std::string name;                // unique; "provider/model" or the table's name
   std::string provider;            // entry of the provider catalogue
@@ -72,6 +84,7 @@ struct Deployment {
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
+  LimitsSpec limits;
   Quirks quirks;
   ParameterSet unsupported;  // from the dialect and the quirks, filled when the inventory is built
   std::optional<Timeouts> timeouts;

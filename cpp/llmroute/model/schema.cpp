@@ -118,6 +118,16 @@ constexpr std::array kProviderFields = {
 constexpr Shape kProvider = table_of(kProviderFields);
 constexpr Shape kProviders = map_of(kProvider, 1'000, check_name);
 
+constexpr Shape kLimit = number_of(Kind::integer, 1, 1e15);
+constexpr std::array kLimitFields = {
+    Field{"requests_per_minute", &kLimit, "in any minute"},
+    Field{"tokens_per_minute", &kLimit, "in any minute, prompts and answers"},
+    Field{"requests_per_day", &kLimit, "in any 24 hours"},
+    Field{"tokens_per_day", &kLimit, "in any 24 hours, prompts and answers"},
+    Field{"in_flight", &kLimit, "at once"},
+};
+constexpr Shape kLimits = table_of(kLimitFields);
+
 constexpr std::array kDeploymentFields = {
     Field{"provider", &kName, "an entry of the provider catalogue or of [providers]"},
     Field{"model", &kName, "the provider's own name of the model"},
@@ -129,6 +139,7 @@ constexpr std::array kDeploymentFields = {
     Field{"retention", &kPlain, "how long prompts are kept there, as none"},
     Field{"tags", &kTags, "your own words for it"},
     Field{"price", &kPrice, "what tokens cost; default: unknown, never free"},
+    Field{"limits", &kLimits, "what it may be sent; default: anything"},
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
     Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
     Field{"lacks", &kCapabilities, "what it cannot do; all else is assumed"},

@@ -37,6 +37,13 @@ Inventory random_inventory(Random& random, std::uint64_t version) {
   inventory.version = version;
   for (Deployment& d : inventory.deployments) {
     for (std::uint64_t key = random.below(4); key > 0; --key) d.keys.push_back(parse_secret("k"));
+    if (random.below(4) == 0) d.limits.in_flight = 1 + static_cast<std::int64_t>(random.below(3));
+    if (random.below(4) == 0) {
+      d.limits.requests_per_minute = 1 + static_cast<std::int64_t>(random.below(600));
+    }
+    if (random.below(4) == 0) {
+      d.limits.tokens_per_minute = 1 + static_cast<std::int64_t>(random.below(60'000));
+    }
     if (random.below(2) == 0) {
       d.context_tokens = Tokens{static_cast<std::int64_t>(random.below(300))};
     }

@@ -13,10 +13,11 @@ constexpr Instant kNow{seconds(100)};
 struct Fixture {
   Fixture() : inventory(make_inventory({"a", "b", "c", "d"})) {
     board.configure(inventory);
+    ledger.configure(inventory);
     proofs.resize(4);
   }
   Standing standing(Duration later = {}) {
-    return Standing(inventory, inventory, board, proofs, kNow + later);
+    return Standing(inventory, inventory, board, ledger, proofs, kNow + later, Tokens{});
   }
   void plan(const std::vector<Reason>& reasons) {
     std::vector<policy::PlanStep> steps;
@@ -53,6 +54,7 @@ struct Fixture {
   }
   Inventory inventory;
   health::Board board;
+  limits::Ledger ledger;
   Proofs proofs;
   std::vector<CandidateRecord> records;
   Route route;

@@ -11,10 +11,11 @@ namespace {
 struct Fixture {
   Fixture(Inventory m, Inventory c) : mine(std::move(m)), current(std::move(c)) {
     board.configure(current);
+    ledger.configure(current);
     proofs.resize(current.deployments.size());
   }
   Standing at(Duration later = {}) {
-    return Standing(mine, current, board, proofs, Instant(seconds(100) + later));
+    return Standing(mine, current, board, ledger, proofs, Instant(seconds(100) + later), Tokens{});
   }
   void fail(DeploymentIndex index, ErrorKind kind, std::uint16_t key = 0) {
     health::Work work;
@@ -26,6 +27,7 @@ struct Fixture {
   }
   Inventory mine, current;
   health::Board board;
+  limits::Ledger ledger;
   Proofs proofs;
 };
 

@@ -46,6 +46,7 @@ struct Asked {
     for (std::size_t i = 0; i < size; ++i) names.push_back("deployment-" + std::to_string(i));
     inventory = make_inventory(names);
     board.configure(inventory);
+    ledger.configure(inventory);
     proofs.resize(size);
     decision.group = "main";
     for (DeploymentIndex d = 0; d < size; ++d) {
@@ -63,10 +64,12 @@ struct Asked {
     decision.candidates[d].reason = reason;
   }
   Failure answer() {
-    return no_candidate(decision, Standing(inventory, inventory, board, proofs, now), now);
+    return no_candidate(decision,
+                        Standing(inventory, inventory, board, ledger, proofs, now, Tokens{}), now);
   }
   Inventory inventory;
   health::Board board;
+  limits::Ledger ledger;
   Proofs proofs;
   Decision decision;
   Instant now{seconds(100)};

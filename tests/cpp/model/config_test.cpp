@@ -55,6 +55,19 @@ TEST(ParseConfig, TheFirstConfiguration) {
   EXPECT_FALSE(fast.hedge);
 }
 
+TEST(ParseConfig, ADeploymentMayHaveLimits) {
+  const Inventory inventory = parsed(R"({"deployments": {
+      "a": {"base_url": "http://127.0.0.1:1", "model": "m",
+            "limits": {"requests_per_minute": 600, "tokens_per_day": 5000000, "in_flight": 64}},
+      "b": {"base_url": "http://127.0.0.1:1", "model": "m"}}})");
+  const LimitsSpec& limits = deployment(inventory, "a").limits;
+  EXPECT_EQ(limits.requests_per_minute, 600);
+  EXPECT_EQ(limits.tokens_per_day, 5'000'000);
+  EXPECT_EQ(limits.in_flight, 64);
+  EXPECT_FALSE(limits.tokens_per_minute);
+  EXPECT_FALSE(deployment(inventory, "b").limits.any());
+}
+
 TEST(ParseConfig, AHedgeHasDefaults) {
   const Inventory inventory = parsed(R"({"groups": {
       "g": {"deployments": ["openai/a"], "hedge": {}},

@@ -59,6 +59,7 @@ TEST(Describe, EveryReasonHasItsWords) {
       {Reason::breaker_probing, 1, 2, "breaker_probing: 1 of 2 probes under way"},
       {Reason::cooling_down, 1'500, 0, "cooling_down: 1.5 s left"},
       {Reason::rate_limit_exhausted, 60'000, 0, "rate_limit_exhausted: resets in 60.0 s"},
+      {Reason::limit_reached, 1, 1'200, "limit_reached: requests_per_minute, free in 1.2 s"},
       {Reason::no_usable_key, 2, 2, "no_usable_key: 2 of 2 keys dead"},
       {Reason::throttled, 80, 0, "throttled: next attempt in 80 ms"},
       {Reason::not_in_order, 0, 0, "not_in_order"},

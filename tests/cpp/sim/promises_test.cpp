@@ -96,6 +96,29 @@ TEST(Promise, HedgingCutsTheTailOfStragglers) {
   EXPECT_LE(window(with, 0, 1e9).attempts, 1.05 * 20000);
 }
 
+// A provider with limits never has to refuse where the router knows them.
+TEST(Promise, OwnLimitsAreKept) {
+  for (const std::string& policy : all_policies()) {
+    std::string config = R"({"deployments": {
+        "d0": {"base_url": "http://127.0.0.1:1/v1", "model": "m",
+               "limits": {"requests_per_minute": 300, "in_flight": 8}},
+        "d1": {"base_url": "http://127.0.0.1:1/v1", "model": "m"}},
+        "groups": {"g": {"deployments": ["d0", "d1"], "policy": ")" +
+                         policy + R"("}}})";
+    auto inventory = parse_config(config, R"({"providers": {}})", policy::policy_schema_json());
+    ASSERT_TRUE(inventory) << inventory.error().message;
+    const Report report = run(std::make_shared<const Inventory>(std::move(*inventory)),
+                              R"({"default": {"ttft_ms": 700, "ttft_p95_ms": 2000},
+                "deployments": {"d0": {"requests_per_minute": 300, "in_flight": 8, "queue": 0}}})",
+                              R"({"requests": 6000, "rate_per_second": 20, "model": "g"})");
+    const Window all = window(report, 0, 1e9);
+    EXPECT_EQ(all.ok, all.requests) << policy;
+    EXPECT_EQ(all.first_failed, 0) << policy;
+    EXPECT_EQ(all.attempts, all.requests) << policy;
+    EXPECT_GT(all.first[0], 500) << policy << ": and they are used";
+  }
+}
+
 // Ten thousand at once meet a half-open breaker.
 TEST(Promise, AHalfOpenBreakerLetsExactlyItsProbesThrough) {
   for (const int probes : {1, 3}) {
