@@ -14,10 +14,12 @@ void Cooldown::on_outcome(Instant now, const Outcome& outcome, Work) {
 
 void Cooldown::cool(Instant now, std::optional<Duration> retry_after) {
   constexpr int kMostDoublings = 6;
-  const int doublings = std::min(in_row_, kMostDoublings);
-  ++in_row_;
-  const Duration grown = Duration(defaults::kCooldown) * (std::int64_t{1} << doublings);
-  const Duration wait = retry_after.value_or(std::min<Duration>(grown, defaults::kCooldownMax));
+  if (now >= until_) ++in_row_;
+  const int doublings = std::clamp(in_row_ - 1, 0, kMostDoublings);
+  const Duration doubled = Duration(defaults::kCooldown) * (std::int64_t{1} << doublings);
+  const Duration grown = std::min<Duration>(doubled, defaults::kCooldownMax);
+  const bool believed = retry_after && doublings == 0;
+  const Duration wait = believed ? *retry_after : std::max(retry_after.value_or(grown), grown);
   // Many attempts may bring the same news; the latest end counts, so none shortens another.
   until_ = std::max(until_, add_saturated(now, wait));
 }

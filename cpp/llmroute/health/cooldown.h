@@ -1,7 +1,10 @@
 // Leaves a deployment alone for a while after it said that it is too busy.
 //
-// A rate limit or overload cools it for the believable Retry-After, else for kCooldown doubling with
-// each such answer in a row up to kCooldownMax. A success ends the doubling, not the cooling.
+//   wait = max(Retry-After, kCooldown x 2^n), at most kCooldownMax where Retry-After asks for less
+//
+// n counts the times in a row that it was called after a wait and said so again; the first time, a
+// believable Retry-After counts alone. A success ends the doubling, not the cooling. Answers that
+// come while it cools are of attempts that began before: they may lengthen the wait, not double it.
 // Unit: milliseconds left. Without data: 0. Whether a rate limit concerns the deployment or only a
 // key of its pool is the board's to say.
 #pragma once

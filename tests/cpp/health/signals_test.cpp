@@ -159,6 +159,24 @@ TEST(CooldownSignal, BelievesRetryAfterAndElseDoubles) {
   EXPECT_LE(other.until(), kStart);
 }
 
+TEST(CooldownSignal, WaitsLongerForOneThatAsksForTooLittle) {
+  Cooldown cooldown;
+  Instant now = kStart;
+  for (const Duration expected : {milliseconds(1'000), milliseconds(3'000), milliseconds(6'000)}) {
+    cooldown.cool(now, seconds(1));
+    EXPECT_EQ(cooldown.until() - now, expected);
+    now = cooldown.until();
+  }
+  cooldown.cool(now, seconds(30));
+  EXPECT_EQ(cooldown.until() - now, seconds(30)) << "what it asks for, where that is more";
+}
+
+TEST(CooldownSignal, DoublesOnceForAllThatWereUnderWayTogether) {
+  Cooldown cooldown;
+  for (int i = 0; i < 20; ++i) cooldown.cool(kStart + milliseconds(i), std::nullopt);
+  EXPECT_EQ(cooldown.until(), kStart + milliseconds(19) + defaults::kCooldown);
+}
+
 TEST(RateLimitsSignal, BlocksOnlyWhatIsUsedUpAndComesBack) {
   RateLimits limits;
   Outcome outcome;
