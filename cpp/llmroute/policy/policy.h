@@ -49,7 +49,7 @@ struct Ranked {
 
 // Puts the best kExactlyRanked candidates in front by (score, tie); those behind them follow in no
 // particular but repeatable order, which saves sorting hundreds that no attempt budget reaches.
-inline constexpr std::size_t kExactlyRanked = 8;
+inline constexpr std::size_t kExactlyRanked = 6;
 void order_by_score(std::span<Ranked> candidates);
 
 class Policy {

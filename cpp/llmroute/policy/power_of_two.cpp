@@ -4,8 +4,8 @@
 //   two distinct members are drawn evenly; the one with the smaller load is first
 //
 // Nearly as even as least_in_flight, without its herding when the numbers are a little old. Score:
-// load; the loser of the draw is second, the rest follow by load. Without data: chance. Knobs: the
-// members' weights (above 0).
+// load; the loser of the draw is second, the rest follow by load, equal ones in the members' order
+// from a place drawn by chance. Without data: chance. Knobs: the members' weights (above 0).
 #include <utility>
 
 #include "llmroute/policy/builtin.h"
@@ -17,17 +17,18 @@ namespace {
 class PowerOfTwo final : public Policy {
  public:
   void rank(const RankContext& context, std::span<Ranked> candidates) override {
-    for (Ranked& c : candidates) {
-      c.score = load_of(context, c);
-      c.tie = context.random.unit();
+    const std::size_t n = candidates.size();
+    const std::size_t turn = context.random.below(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      candidates[i].score = load_of(context, candidates[i]);
+      candidates[i].tie = static_cast<double>(i < turn ? i + n : i);
     }
-    if (candidates.size() > 2) {
-      const std::size_t n = candidates.size();
+    if (n > 2) {
       std::swap(candidates[0], candidates[context.random.below(n)]);
       std::swap(candidates[1], candidates[1 + context.random.below(n - 1)]);
       order_by_score(candidates.subspan(2));
     }
-    order_by_score(candidates.first(std::min<std::size_t>(candidates.size(), 2)));
+    order_by_score(candidates.first(std::min<std::size_t>(n, 2)));
   }
 };
 

@@ -19,7 +19,7 @@ constexpr std::array kPolicies = {
     PolicyEntry{"least_latency", 2, "where the answer is expected soonest", kLatencyOptions,
                 make_least_latency},
     PolicyEntry{"least_cost", 1, "the cheapest for this request", {}, make_least_cost},
-    PolicyEntry{"power_of_two", 1, "the less loaded of two drawn by chance", {}, make_power_of_two},
+    PolicyEntry{"power_of_two", 2, "the less loaded of two drawn by chance", {}, make_power_of_two},
 };
 
 void append_number(std::string& out, std::string_view key, double value) {
