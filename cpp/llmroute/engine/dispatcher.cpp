@@ -129,6 +129,10 @@ void Dispatcher::cancel(RequestId request, Instant now, Actions& actions) {
   settle(request);
 }
 
+void Dispatcher::on_lease(std::uint64_t, const Result<store::Grant>&, Instant, Actions&) {}
+
+std::vector<std::pair<std::string, std::int64_t>> Dispatcher::take_unspent() { return {}; }
+
 void Dispatcher::note_planned(RequestId request, Duration planned) {
   if (RequestMachine* machine = find(request)) machine->note_planned(planned);
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "llmroute/model/decision.h"
 #include "llmroute/model/request.h"
 #include "llmroute/policy/planner.h"
+#include "llmroute/store/store.h"
 
 namespace llmroute::engine {
 
@@ -53,7 +55,11 @@ struct Finish {  // the request's end; exactly one per request, the last action 
   DecisionPtr decision;
   AttemptId attempt;  // whose reply the caller gets; 0 where it failed
 };
-using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish>;
+struct AskStore {  // for a lease that budgets spend from; the answer is on_lease
+  std::uint64_t number;
+  store::LeaseWish wish;
+};
+using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore>;
 using Actions = std::vector<Action>;
 
 class RequestMachine;
@@ -86,6 +92,12 @@ class Dispatcher {
   void on_timer(RequestId request, Instant now, Actions& actions);
   // The caller went away. Ends in CancelAttempt (if one runs) and Finish.
   void cancel(RequestId request, Instant now, Actions& actions);
+  // What the store said; a failure is asked again later.
+  void on_lease(std::uint64_t number, const Result<store::Grant>& grant, Instant now,
+                Actions& actions);
+  // What was granted and will not be spent: to give back when nothing is in flight any more. The
+  // dispatcher forgets it.
+  std::vector<std::pair<std::string, std::int64_t>> take_unspent();
   // Events for a request that has finished are ignored: they may be on their way already.
 
   // Plans without calling anyone: what `llmroute explain` and Python policies see. Draws what the

@@ -35,10 +35,18 @@ LLMROUTE_ENUM(Reason,
               breaker_probing,          // a: probes in flight, b: probes allowed
               cooling_down,             // a: ms left
               rate_limit_exhausted,     // a: ms until reset
-              limit_reached,            // a: index in Limit, b: ms until free; 0: nobody knows
-              no_usable_key,            // a: keys dead, b: keys in all
-              throttled,                // a: ms to the next permitted attempt (last usable one)
-              not_in_order);            // a Python policy left it out
+              limit_reached,        // a: index in Limit + kRuleStride * (1 + index in [limits], or
+                                    // 0: its own), b: ms until free; 0: nobody knows
+              budget_exhausted,     // a: index in [budgets], b: ms until its next period
+              price_unknown,        // a: index in [budgets]: it cannot be counted against it
+              priority_not_served,  // a: the request's priority
+              bound_elsewhere,      // the request continues something that another one holds
+              no_usable_key,        // a: keys dead, b: keys in all
+              throttled,            // a: ms to the next permitted attempt (last usable one)
+              not_in_order);        // a Python policy left it out
+
+// See limit_reached.
+inline constexpr int kRuleStride = 16;
 
 // 48 bytes: a decision among a thousand writes a thousand of them.
 struct CandidateRecord {
@@ -71,6 +79,30 @@ struct AttemptRecord {
   std::vector<std::string> dropped_parameters;
 };
 
+// One budget that a request counts against.
+struct BudgetRecord {
+  std::uint32_t rule = 0;  // index in [budgets]
+  std::string who;         // the value it is counted by; empty: all
+  double share = 0;        // of the limit, spent before this request; not-a-number: not known yet
+  std::optional<GroupIndex> stepped_to;  // the group that its spending led to
+  bool passed = false;                   // spent, but allowed to pass
+};
+
+LLMROUTE_ENUM(CacheStatus, off, miss, hit, joined);
+struct CacheRecord {
+  CacheStatus status = CacheStatus::off;
+  Duration age{};  // of a hit
+  // The request whose answer this is, where it is not its own.
+  std::string answered_by;
+};
+
+LLMROUTE_ENUM(AffinityKind, none, conversation, prefix, bound);
+struct AffinityRecord {
+  AffinityKind kind = AffinityKind::none;
+  std::optional<DeploymentIndex> deployment;  // that has it warm
+  Tokens warm;                                // of the prompt
+};
+
 LLMROUTE_ENUM(DecisionStatus, pending, ok, failed, cancelled);
 
 struct Decision {
@@ -87,7 +119,15 @@ struct Decision {
   std::vector<CandidateRecord> candidates;  // in the order considered
   std::vector<std::string> order_reasons;   // a Python policy's words, by rank
   std::vector<AttemptRecord> attempts;
-  std::uint32_t restarts = 0;  // streams begun again at the caller's wish
+  Metadata metadata;
+  Priority priority = kStandard;
+  std::vector<BudgetRecord> budgets;
+  CacheRecord cache;
+  AffinityRecord affinity;
+  Duration queued{};               // time spent in line
+  bool handed_over = false;        // to a person: nothing else could serve
+  std::vector<std::string> notes;  // what else happened on the way, a sentence each
+  std::uint32_t restarts = 0;      // streams begun again at the caller's wish
   DecisionStatus status = DecisionStatus::pending;
   std::optional<Failure> failure;  // what the caller sees
   std::optional<DeploymentIndex> chosen;

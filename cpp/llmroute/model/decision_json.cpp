@@ -100,7 +100,7 @@ Json numbers_json(const CandidateRecord& record) {
     return out;
   }
   if (record.reason == Reason::limit_reached) {
-    out[std::string(names.a)] = slug(static_cast<Limit>(static_cast<int>(record.a)));
+    out[std::string(names.a)] = slug(static_cast<Limit>(static_cast<int>(record.a) % kRuleStride));
     out[std::string(names.b)] = record.b > 0 ? float_json(record.b) : Json(nullptr);
     return out;
   }

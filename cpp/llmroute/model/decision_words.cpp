@@ -53,6 +53,9 @@ NumberNames number_names(Reason reason) {
     case Reason::cooling_down: return {"left_ms", ""};
     case Reason::rate_limit_exhausted: return {"reset_ms", ""};
     case Reason::limit_reached: return {"limit", "free_in_ms"};
+    case Reason::budget_exhausted: return {"budget", "free_in_ms"};
+    case Reason::price_unknown: return {"budget", ""};
+    case Reason::priority_not_served: return {"priority", ""};
     case Reason::no_usable_key: return {"keys_dead", "keys"};
     case Reason::throttled: return {"next_attempt_ms", ""};
     case Reason::kept:
@@ -62,6 +65,7 @@ NumberNames number_names(Reason reason) {
     case Reason::json_schema_not_supported:
     case Reason::audio_not_supported:
     case Reason::files_not_supported:
+    case Reason::bound_elsewhere:
     case Reason::not_in_order: break;
   }
   return {};
@@ -109,7 +113,7 @@ std::string numbers_in_words(const CandidateRecord& c) {
     case Reason::cooling_down: return words::duration(a) + " left";
     case Reason::rate_limit_exhausted: return "resets in " + words::duration(a);
     case Reason::limit_reached:
-      return std::string(slug(static_cast<Limit>(static_cast<int>(c.a)))) +
+      return std::string(slug(static_cast<Limit>(static_cast<int>(c.a) % kRuleStride))) +
              (b > 0 ? ", free in " + words::duration(b) : std::string());
     case Reason::no_usable_key: return words::count(a) + " of " + words::count(b) + " keys dead";
     case Reason::throttled: return "next attempt in " + words::duration(a);

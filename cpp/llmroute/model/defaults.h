@@ -67,6 +67,11 @@ inline constexpr std::size_t kMaxHeaderBytes = 256U << 10;
 inline constexpr std::size_t kMaxSseEventBytes = 16U << 20;
 inline constexpr std::size_t kMaxQueuedDeltaBytes = 1U << 20;  // then the socket is paused
 inline constexpr std::size_t kMaxInFlight = 20'000;
+inline constexpr std::size_t kMaxWaiting = 1'000;  // requests in line, all groups together
+inline constexpr std::size_t kMaxAccounts =
+    100'000;                                     // tenants and the like that limits know at once
+inline constexpr std::size_t kMaxMetadata = 64;  // entries of one request
+inline constexpr std::size_t kMaxMetadataBytes = 512;  // of one key or value
 inline constexpr int kMaxJsonDepth = 64;
 inline constexpr std::size_t kMaxDeployments = 10'000;
 inline constexpr std::size_t kMaxErrorBodyBytes = 64U << 10;  // read for classification

@@ -13,6 +13,7 @@
 #include "llmroute/base/secret.h"
 #include "llmroute/base/time.h"
 #include "llmroute/model/defaults.h"
+#include "llmroute/model/limits.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/usage.h"
 
@@ -20,7 +21,6 @@ namespace llmroute {
 
 // Index into Inventory::deployments; the handle of a deployment everywhere in the core.
 using DeploymentIndex = std::uint32_t;
-using GroupIndex = std::uint32_t;
 
 // The four timeouts of one attempt. Zero: none.
 struct Timeouts {
@@ -57,18 +57,6 @@ struct Quirks {
   std::vector<std::string> unsupported;  // Parameter slugs that this provider refuses
 };
 
-// A deployment's own limits, as its provider's contract has them. Absent: none.
-struct LimitsSpec {
-  std::optional<std::int64_t> requests_per_minute, tokens_per_minute;
-  std::optional<std::int64_t> requests_per_day, tokens_per_day;
-  std::optional<std::int64_t> in_flight;
-  bool any() const {
-    return requests_per_minute || tokens_per_minute || requests_per_day || tokens_per_day ||
-           in_flight;
-  }
-  friend bool operator==(const LimitsSpec&, const LimitsSpec&) = default;
-};
-
 struct Deployment {
   std::string name;                // unique; "provider/model" or the table's name
   std::string provider;            // entry of the provider catalogue
@@ -84,7 +72,7 @@ struct Deployment {
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
-  LimitsSpec limits;
+  LimitsSpec limits;  // its own, as its provider's contract has them
   Quirks quirks;
   ParameterSet unsupported;  // from the dialect and the quirks, filled when the inventory is built
   std::optional<Timeouts> timeouts;
@@ -102,6 +90,7 @@ struct PolicySpec {
 struct Member {
   DeploymentIndex deployment = 0;
   double weight = 1.0;
+  PrioritySet priorities = {};  // of the requests it is for; none: all
 };
 
 // A second attempt beside a late one; engine/hedge.h has the rule.
@@ -119,6 +108,8 @@ struct Group {
   std::vector<GroupIndex> fallbacks;
   std::vector<GroupIndex> on_context_too_long;
   std::vector<GroupIndex> on_content_filter;
+  std::vector<ExhaustedStep>
+      on_exhausted;       // in order; empty: wait for whoever says when, else reject
   bool implicit = false;  // made for a deployment's own name
 };
 
@@ -129,6 +120,11 @@ struct Inventory {
   std::vector<Deployment> deployments;
   std::vector<Group> groups;
   Resilience resilience;
+  std::vector<LimitRule> limits;
+  std::vector<BudgetRule> budgets;
+  QueueSpec queue;
+  CacheSpec cache;
+  StateSpec state;
   // Named groups first, then a deployment's own name (every deployment has an implicit group).
   std::optional<GroupIndex> find_group(std::string_view name) const;
   std::optional<DeploymentIndex> find_deployment(std::string_view name) const;

@@ -15,6 +15,7 @@
 #include "llmroute/base/enum.h"
 #include "llmroute/base/time.h"
 #include "llmroute/base/units.h"
+#include "llmroute/model/limits.h"
 
 namespace llmroute {
 
@@ -48,6 +49,14 @@ struct Facts {
 
 LLMROUTE_ENUM(OnInterrupt, raise, restart);
 
+// use: answer from the cache, and keep the answer; refresh: ask, and keep it; off: neither.
+LLMROUTE_ENUM(CacheUse, use, refresh, off);
+
+// The caller's labels of a request, by key; never sent to a provider.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+// Empty where there is no such key.
+std::string_view find_metadata(const Metadata& metadata, std::string_view key);
+
 struct RequestOptions {
   std::string model;  // group or deployment name; empty: the only group
   bool stream = false;
@@ -62,7 +71,12 @@ struct RequestOptions {
   std::vector<std::string> order_reasons;  // parallel to `order` where given
   std::string policy_label;                // what the decision calls the policy that gave `order`
   std::string policy_failure;              // why a Python policy was replaced; goes to the decision
-  std::optional<std::uint64_t> seed;       // of this decision; default: drawn from the router's
+  Metadata metadata;                       // sorted by key, each once
+  Priority priority = kStandard;
+  std::string conversation;  // id of the caller's; empty: known by its messages
+  std::string budget;        // a budget it also counts against; empty: none
+  CacheUse cache = CacheUse::use;
+  std::optional<std::uint64_t> seed;  // of this decision; default: drawn from the router's
 };
 
 // Text with whoever keeps it alive, so that a caller's megabytes need not be copied.
@@ -85,11 +99,18 @@ class Body {
   std::string_view text_;
 };
 
+// The messages up to the end of one of them: what a provider's prompt cache could know.
+struct PrefixMark {
+  std::uint64_t hash = 0;
+  Tokens tokens;  // estimated
+};
+
 struct ChatRequest {
   std::string id;  // shown to people; unique within the router
   Body body;       // a JSON object with `messages`; UTF-8; depth checked
   RequestOptions options;
   Facts facts;
+  std::vector<PrefixMark> prefixes;  // shortest first; empty where nobody asks for affinity
 };
 
 }  // namespace llmroute

@@ -226,6 +226,8 @@ void Driver::execute(engine::EmitRestart& action) {
   active->queue->push(std::move(completion));
 }
 
+void Driver::execute(engine::AskStore&) {}
+
 void Driver::execute(engine::Finish& action) {
   ActiveRequest* active = find(action.request);
   if (active == nullptr) return;

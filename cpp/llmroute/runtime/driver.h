@@ -78,6 +78,7 @@ class Driver final : public AttemptHost {
   void execute(engine::SetTimer& action);
   void execute(engine::EmitRestart& action);
   void execute(engine::Finish& action);
+  void execute(engine::AskStore& action);
   void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
               std::vector<std::string> dropped);
   void on_timer(engine::RequestId id);

@@ -222,6 +222,7 @@ class Simulator {
   }
 
   void execute(const engine::EmitRestart&) {}
+  void execute(const engine::AskStore&) {}
 
   void execute(const engine::Finish& finish) {
     report_.columns.set(finish.request - 1, *finish.decision);

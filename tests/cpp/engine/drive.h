@@ -169,6 +169,7 @@ class Drive {
       return "";
     }
     if (std::get_if<EmitRestart>(&action) != nullptr) return "restart; ";
+    if (std::get_if<AskStore>(&action) != nullptr) return "";
     const auto& finish = std::get<Finish>(action);
     decision_ = finish.decision;
     ++finishes_[finish.request];

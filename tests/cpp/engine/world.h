@@ -232,6 +232,7 @@ class World {
     EXPECT_TRUE(lives_[action.request - 1].content) << "a restart without content";
     restarted_ = true;
   }
+  void execute(const AskStore&) {}
   void execute(const Finish& action) {
     Life& life = lives_[action.request - 1];
     EXPECT_EQ(++life.ends, 1) << "a second end";
