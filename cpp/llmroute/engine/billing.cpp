@@ -1,19 +1,44 @@
 #include "llmroute/engine/billing.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace llmroute::engine {
 
-Cost attempt_cost(const Outcome& outcome, const Deployment& deployment, const Facts& facts) {
+namespace {
+
+// What may have to be paid for; nothing for a refusal or an error.
+std::optional<Usage> billed_usage(const Outcome& outcome, Tokens prompt) {
   const Usage& said = outcome.usage;
   const bool counted = said.reported && (said.input.count > 0 || said.output.count > 0);
-  if (outcome.ok() || outcome.content_started || counted) return cost_of(said, deployment.price);
+  if (outcome.ok() || outcome.content_started || counted) return said;
   const bool may_be_billed = outcome.cancelled || (outcome.failure && outcome.failure->ambiguous);
-  if (!may_be_billed) return Cost{Usd{}, CostKind::exact};
+  if (!may_be_billed) return std::nullopt;
   Usage usage;
-  usage.input = std::max(said.input, facts.prompt_tokens);
+  usage.input = std::max(said.input, prompt);
   usage.output = said.output;
-  return cost_of(usage, deployment.price);
+  return usage;
+}
+
+}  // namespace
+
+Cost attempt_cost(const Outcome& outcome, const Deployment& deployment, const Facts& facts) {
+  const auto usage = billed_usage(outcome, facts.prompt_tokens);
+  return usage ? cost_of(*usage, deployment.price) : Cost{Usd{}, CostKind::exact};
+}
+
+Tokens billed_tokens(const Outcome& outcome, Tokens prompt) {
+  const auto usage = billed_usage(outcome, prompt);
+  return usage ? usage->input + usage->output : Tokens{};
+}
+
+Usd most_cost(const Usage& usage, const Price& price) {
+  Price dearest = price;
+  const auto raise = [](std::optional<double>& to, const std::optional<double>& other) {
+    if (other && (!to || *other > *to)) to = other;
+  };
+  raise(dearest.input_usd_per_million, price.cache_write_usd_per_million);
+  return cost_of(usage, dearest).usd;
 }
 
 Usage usage_when_stopped(const Facts& facts, Duration since_content) {

@@ -13,6 +13,12 @@ namespace llmroute::engine {
 // do not bill refusals and errors: exactly nothing. Unknown without a price, unless it is nothing.
 Cost attempt_cost(const Outcome& outcome, const Deployment& deployment, const Facts& facts);
 
+// The tokens that cost is for. `prompt`: what was sent, estimated.
+Tokens billed_tokens(const Outcome& outcome, Tokens prompt);
+
+// The most that so much usage can cost: nothing of it read from a cache, all of it written to one.
+Usd most_cost(const Usage& usage, const Price& price);
+
 // An estimate for an attempt that was stopped while content came: its prompt, and what a stream
 // usually carries in the time since the first content.
 Usage usage_when_stopped(const Facts& facts, Duration since_content);

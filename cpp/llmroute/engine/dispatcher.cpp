@@ -54,6 +54,8 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   if (!configured) return configured.error();
   board_.configure(*inventory);
   ledger_.configure(*inventory);
+  budgets_.configure(*inventory);
+  queue_.configure(inventory->queue);
   retry_budget_.configure(inventory->resilience.retry_share);
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
@@ -78,12 +80,16 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
     machine->begin(s, *group);
   }
   if (!machine->finished()) requests_.emplace(id, std::move(machine));
+  settle(id, s);
   return id;
 }
 
 Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
-  return {inventory_,     board_,  ledger_,  planner_, retry_budget_,
-          hedge_budgets_, proofs_, scratch_, now,      actions};
+  return {inventory_,     {*inventory_, board_, ledger_, budgets_, proofs_, now},
+          planner_,       retry_budget_,
+          hedge_budgets_, queue_,
+          lease_waiters_, displaced_,
+          scratch_,       actions};
 }
 
 RequestMachine* Dispatcher::find(RequestId request) {
@@ -91,9 +97,43 @@ RequestMachine* Dispatcher::find(RequestId request) {
   return found == requests_.end() ? nullptr : found->second.get();
 }
 
-void Dispatcher::settle(RequestId request) {
-  const auto found = requests_.find(request);
-  if (found != requests_.end() && found->second->finished()) requests_.erase(found);
+void Dispatcher::settle(RequestId request, Surroundings& s) {
+  const auto drop_finished = [this](RequestId id) {
+    const auto found = requests_.find(id);
+    if (found != requests_.end() && found->second->finished()) requests_.erase(found);
+  };
+  drop_finished(request);
+  while (!displaced_.empty()) {
+    const RequestId id = displaced_.back();
+    displaced_.pop_back();
+    if (RequestMachine* machine = find(id)) machine->displace(s);
+    drop_finished(id);
+  }
+  if (!queue_.empty()) serve_lines(s);
+  for (limits::Budgets::Ask& ask : budgets_.take_asks()) {
+    s.actions.push_back(AskStore{ask.number, std::move(ask.wish)});
+  }
+}
+
+void Dispatcher::serve_lines(Surroundings& s) {
+  for (const std::string& line : queue_.lines()) {
+    while (serve_line(line, s)) {
+    }
+  }
+}
+
+// True where somebody was served, so that the order is another one now.
+bool Dispatcher::serve_line(const std::string& line, Surroundings& s) {
+  for (const RequestId id : queue_.heads(line)) {
+    RequestMachine* machine = find(id);
+    if (machine == nullptr) continue;
+    if (machine->on_turn(s)) {
+      if (machine->finished()) requests_.erase(id);
+      return true;
+    }
+    if (!machine->held_by_itself(s)) return false;
+  }
+  return false;
 }
 
 void Dispatcher::on_content(RequestId request, AttemptId attempt, Instant now, Duration ttft,
@@ -110,7 +150,7 @@ void Dispatcher::on_outcome(RequestId request, AttemptId attempt, Instant now, O
   if (machine == nullptr) return;
   Surroundings s = surroundings(now, actions);
   machine->on_outcome(s, attempt, std::move(outcome), std::move(dropped));
-  settle(request);
+  settle(request, s);
 }
 
 void Dispatcher::on_timer(RequestId request, Instant now, Actions& actions) {
@@ -118,7 +158,7 @@ void Dispatcher::on_timer(RequestId request, Instant now, Actions& actions) {
   if (machine == nullptr) return;
   Surroundings s = surroundings(now, actions);
   machine->on_timer(s);
-  settle(request);
+  settle(request, s);
 }
 
 void Dispatcher::cancel(RequestId request, Instant now, Actions& actions) {
@@ -126,12 +166,24 @@ void Dispatcher::cancel(RequestId request, Instant now, Actions& actions) {
   if (machine == nullptr) return;
   Surroundings s = surroundings(now, actions);
   machine->cancel(s);
-  settle(request);
+  settle(request, s);
 }
 
-void Dispatcher::on_lease(std::uint64_t, const Result<store::Grant>&, Instant, Actions&) {}
+void Dispatcher::on_lease(std::uint64_t number, const Result<store::Grant>& grant, Instant now,
+                          Actions& actions) {
+  budgets_.on_lease(number, grant, now);
+  Surroundings s = surroundings(now, actions);
+  const std::vector<RequestId> waiting = std::exchange(lease_waiters_, {});
+  for (const RequestId id : waiting) {
+    if (RequestMachine* machine = find(id)) machine->on_lease(s);
+    settle(id, s);
+  }
+  settle(0, s);
+}
 
-std::vector<std::pair<std::string, std::int64_t>> Dispatcher::take_unspent() { return {}; }
+std::vector<std::pair<std::string, std::int64_t>> Dispatcher::take_unspent() {
+  return budgets_.take_unspent();
+}
 
 void Dispatcher::note_planned(RequestId request, Duration planned) {
   if (RequestMachine* machine = find(request)) machine->note_planned(planned);

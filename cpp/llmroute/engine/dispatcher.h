@@ -20,6 +20,7 @@
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
+#include "llmroute/engine/wait_queue.h"
 #include "llmroute/health/board.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/model/request.h"
@@ -28,7 +29,6 @@
 
 namespace llmroute::engine {
 
-using RequestId = std::uint64_t;
 using AttemptId = std::uint32_t;  // 1, 2, 3 ... within a request
 
 // --- actions: what the driver must do, in order -------------------------------------------------
@@ -107,6 +107,7 @@ class Dispatcher {
   const health::Board& board() const { return board_; }
   const RetryBudget& retry_budget() const { return retry_budget_; }
   std::size_t in_flight() const { return requests_.size(); }
+  std::size_t waiting() const { return queue_.size(); }  // of those, in line
 
   // The time that filters and policy took, for the decision; the driver has the clock.
   void note_planned(RequestId request, Duration planned);
@@ -114,11 +115,17 @@ class Dispatcher {
  private:
   Surroundings surroundings(Instant now, Actions& actions);
   RequestMachine* find(RequestId request);
-  void settle(RequestId request);
+  // Behind every event: who finished goes, who waits has its turn, what budgets want is asked for.
+  void settle(RequestId request, Surroundings& s);
+  void serve_lines(Surroundings& s);
+  bool serve_line(const std::string& line, Surroundings& s);
 
   InventoryPtr inventory_;
   health::Board board_;
   limits::Ledger ledger_;
+  limits::Budgets budgets_;
+  WaitQueue queue_;
+  std::vector<RequestId> lease_waiters_, displaced_;
   policy::Planner planner_;
   RetryBudget retry_budget_;
   HedgeBudgets hedge_budgets_;

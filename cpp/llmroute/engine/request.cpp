@@ -47,12 +47,12 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
   decision_.inventory = inventory_;
   decision_.submitted = wall;
   decision_.facts = request_->facts;
+  decision_.metadata = options.metadata;
+  decision_.priority = options.priority;
 }
 
-Standing RequestMachine::standing(Surroundings& s) const {
-  const Facts& facts = request_->facts;
-  return Standing(*inventory_, *s.inventory, s.board, s.ledger, s.proofs, s.now,
-                  facts.prompt_tokens + facts.expected_output());
+Standing RequestMachine::standing(const Surroundings& s) const {
+  return Standing(*inventory_, s.senses, claims_);
 }
 
 RequestMachine::Running* RequestMachine::find_running(AttemptId attempt) {
@@ -66,14 +66,56 @@ RequestMachine::Running* RequestMachine::find_running(AttemptId attempt) {
 void RequestMachine::begin(Surroundings& s, GroupIndex group) {
   s.retry_budget.on_request();
   group_ = group;
-  const auto& hedging = inventory_->groups[group].hedge;
-  if (hedging) s.hedge_budgets[group].on_request(hedging->extra_load);
-  plan(s);
-  if (s.now >= deadline_) {
+  if (s.now() >= deadline_) {
+    plan(s);
     finish(s, DecisionStatus::failed, too_late("had passed at the start"));
     return;
   }
+  if (!take_claims(s)) return;
+  if (claims_.ready(s.senses.budgets, s.now())) {
+    set_out(s);
+  } else {
+    wait_for_lease(s);
+  }
+}
+
+bool RequestMachine::take_claims(Surroundings& s) {
+  auto taken = claims_.take(s.senses.ledger, s.senses.budgets, *inventory_, group_, *request_,
+                            s.now(), decision_.submitted);
+  if (taken) return true;
+  Failure failure = make_failure(taken.error().kind, taken.error().message);
+  if (!taken.error().nearest.empty()) {
+    failure.message += "; did you mean \"" + taken.error().nearest + "\"?";
+  }
+  finish(s, DecisionStatus::failed, std::move(failure));
+  return false;
+}
+
+// What its budgets have spent is known as far as it can be.
+void RequestMachine::set_out(Surroundings& s) {
+  set_out_ = true;
+  step_down(s);
+  const Group& group = inventory_->groups[group_];
+  if (group.hedge && s.inventory == inventory_) {
+    s.hedge_budgets[group_].on_request(group.hedge->extra_load);
+  }
+  plan(s);
+  const bool has_line =
+      !group.on_exhausted.empty() && group.on_exhausted[0].action == ExhaustedAction::queue;
+  // Behind those who wait already; it may be its turn at once.
+  if (has_line && !s.queue.empty() && s.queue.size(group.name) > 0) {
+    if (take_step(s, group.on_exhausted[step_++])) return;
+  }
   advance(s);
+}
+
+void RequestMachine::step_down(Surroundings& s) {
+  claims_.describe(s.senses.budgets, decision_.budgets);
+  for (const BudgetRecord& record : decision_.budgets) {
+    if (!record.stepped_to) continue;
+    group_ = *record.stepped_to;
+    return;
+  }
 }
 
 void RequestMachine::refuse(Surroundings& s, Failure failure) {
@@ -82,7 +124,10 @@ void RequestMachine::refuse(Surroundings& s, Failure failure) {
 
 DecisionPtr RequestMachine::explain(Surroundings& s, GroupIndex group) {
   group_ = group;
+  if (!take_claims(s)) return std::get<Finish>(s.actions.back()).decision;
+  step_down(s);
   plan(s);
+  claims_.release(s.senses.ledger, s.senses.budgets, s.now(), std::nullopt);
   finished_ = true;
   return std::make_shared<const Decision>(std::move(decision_));
 }
@@ -102,14 +147,16 @@ void RequestMachine::plan(Surroundings& s) {
   route_.clear();
   decision_.candidates.clear();
   s.scratch.clear();
-  s.planner.plan(group_, *request_, s.board, s.now, random_, decision_.candidates, s.scratch);
-  apply_limits(s);
+  s.planner.plan(group_, *request_, s.senses.board, s.now(), random_, decision_.candidates,
+                 s.scratch);
+  apply_claims(s);
   add_places(s, 0);
   const auto& records = decision_.candidates;
   const bool too_long = std::any_of(records.begin(), records.end(), [](const CandidateRecord& c) {
     return c.reason == Reason::context_too_short;
   });
   if (too_long && route_.ranked() == 0) extend(s, chosen.on_context_too_long);
+  if (!detoured_.empty()) extend(s, detoured_);
 }
 
 void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& groups) {
@@ -119,21 +166,22 @@ void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& grou
     const std::size_t known = decision_.candidates.size();
     const std::size_t ranked = route_.ranked();
     s.scratch.assign(ranked, {});  // ranks go on from there
-    s.planner.extend(group, *request_, s.board, s.now, random_, decision_.candidates, s.scratch);
+    s.planner.extend(group, *request_, s.senses.board, s.now(), random_, decision_.candidates,
+                     s.scratch);
     s.scratch.erase(s.scratch.begin(), s.scratch.begin() + static_cast<std::ptrdiff_t>(ranked));
-    apply_limits(s);
+    apply_claims(s);
     add_places(s, known);
   }
 }
 
-// Planned places whose deployment has reached a limit of its own leave the plan for the reserve.
-void RequestMachine::apply_limits(Surroundings& s) {
-  if (!s.ledger.any()) return;
-  const Standing limits = standing(s);
+// Planned places that a limit or budget is against leave the plan for the reserve.
+void RequestMachine::apply_claims(Surroundings& s) {
+  if (!s.senses.ledger.any() && !claims_.has_budgets()) return;
+  const Standing claims = standing(s);
   std::int16_t dropped = 0;
   std::erase_if(s.scratch, [&](const policy::PlanStep& step) {
     CandidateRecord& record = decision_.candidates[step.record];
-    const health::Admission verdict = limits.admit_by_limits(step.deployment);
+    const health::Admission verdict = claims.admit_by_claims(step.deployment, step.group);
     if (verdict.reason == Reason::kept) {
       record.rank = static_cast<std::int16_t>(record.rank - dropped);
       return false;
@@ -167,10 +215,16 @@ void RequestMachine::advance(Surroundings& s) {
   }
   const bool retry = !decision_.attempts.empty();
   const Route::Choice choice = route_.choose(standing(s), retry ? &s.retry_budget : nullptr);
-  if (!choice.go) {
+  if (choice.go) {
+    go(s, choice);
+  } else if (choice.unaffordable) {
     hold_or_give_up(s, choice);
-    return;
+  } else {
+    exhausted(s, choice);
   }
+}
+
+void RequestMachine::go(Surroundings& s, const Route::Choice& choice) {
   const int tries = route_[*choice.go].tries;
   if (tries > round_) {
     if (!back_off(s, tries - 1)) {
@@ -182,7 +236,7 @@ void RequestMachine::advance(Surroundings& s) {
   }
   if (choice.on_loan) {
     s.retry_budget.lend();
-  } else if (retry) {
+  } else if (!decision_.attempts.empty()) {
     s.retry_budget.pay();
   }
   Terms terms;
@@ -191,10 +245,6 @@ void RequestMachine::advance(Surroundings& s) {
 }
 
 void RequestMachine::hold_or_give_up(Surroundings& s, const Route::Choice& choice) {
-  if (!choice.unaffordable) {
-    if (!wait_for(s, choice)) give_up(s, {});
-    return;
-  }
   const bool hold = choice.promising && holds_ < kMostHolds;
   if (hold && back_off(s, holds_++)) return;
   give_up(s, kBudgetSpent);
@@ -215,7 +265,7 @@ bool RequestMachine::wait_for(Surroundings& s, const Route::Choice& choice) {
 // False where the pause would pass the deadline: it is not begun then.
 bool RequestMachine::back_off(Surroundings& s, int exponent) {
   const Duration pause = full_jitter(inventory_->resilience, exponent, random_);
-  const Instant when = add_saturated(s.now, pause);
+  const Instant when = add_saturated(s.now(), pause);
   if (when >= deadline_) return false;
   sleep_until(s, when);
   return true;
@@ -235,15 +285,18 @@ void RequestMachine::start(Surroundings& s, std::size_t slot, Terms terms) {
   record.key = health.pick_key(place.deployment, place.rotations);
   record.charged = terms.charged;
   record.hedge = terms.hedge;
-  record.started = s.now - submitted_;
-  record.waited = terms.hedge ? Duration::zero() : s.now - idle_since_;
+  record.started = s.now() - submitted_;
+  record.waited = terms.hedge ? Duration::zero() : s.now() - idle_since_;
   health::Work work{request_->facts.prompt_tokens, request_->facts.expected_output()};
   health.on_start(place.deployment, work);
   if (terms.charged) {
     --attempts_left_;
     ++place.tries;
   }
-  running_.push_back({record.number, slot, work, terms.on_loan, s.now, kNever});
+  Drawn drawn = claims_.draw(s.senses.ledger, s.senses.budgets,
+                             health.accounts(place.deployment, place.group, record.key),
+                             inventory_->deployments[place.deployment], s.now(), decision_.budgets);
+  running_.push_back({record.number, slot, work, terms.on_loan, s.now(), kNever, std::move(drawn)});
   hedge_at_ = terms.hedge ? kNever : when_late(s, place);
   wake_ = kNever;
   if (std::exchange(restart_due_, false)) {
@@ -265,7 +318,7 @@ Instant RequestMachine::when_late(Surroundings& s, const Place& place) const {
   }
   const auto usual =
       standing(s).usual_time(place.deployment, request_->options.stream, spec->after);
-  return usual ? add_saturated(s.now, *usual) : kNever;
+  return usual ? add_saturated(s.now(), *usual) : kNever;
 }
 
 void RequestMachine::hedge(Surroundings& s) {
@@ -296,7 +349,7 @@ void RequestMachine::arm(Surroundings& s) {
 void RequestMachine::on_content(Surroundings& s, AttemptId attempt, Duration ttft) {
   Running* const running = find_running(attempt);
   if (running == nullptr || running->content_at != kNever) return;
-  running->content_at = s.now;
+  running->content_at = s.now();
   hedge_at_ = kNever;
   standing(s).on_first_content(route_[running->slot].deployment, ttft, running->work);
   stop_all_but(s, attempt);
@@ -304,9 +357,9 @@ void RequestMachine::on_content(Surroundings& s, AttemptId attempt, Duration ttf
 
 void RequestMachine::on_outcome(Surroundings& s, AttemptId attempt, Outcome outcome,
                                 std::vector<std::string> dropped) {
-  const Running* const found = find_running(attempt);
+  Running* const found = find_running(attempt);
   if (found == nullptr) return;
-  const Running running = *found;
+  const Running running = std::move(*found);
   if (running.content_at != kNever) outcome.content_started = true;
   end_attempt(s, running, std::move(outcome), std::move(dropped));
   const Outcome& ended = decision_.attempts[attempt - 1].outcome;
@@ -320,7 +373,7 @@ void RequestMachine::on_outcome(Surroundings& s, AttemptId attempt, Outcome outc
            make_failure(ErrorKind::cancelled, "the attempt was cancelled"));
     return;
   }
-  if (s.now >= deadline_) {
+  if (s.now() >= deadline_) {
     finish(s, DecisionStatus::failed, too_late("passed during an attempt"));
     return;
   }
@@ -342,16 +395,28 @@ void RequestMachine::on_outcome(Surroundings& s, AttemptId attempt, Outcome outc
 void RequestMachine::on_timer(Surroundings& s) {
   if (finished_) return;
   armed_ = kNever;
-  if (s.now >= deadline_) {
+  if (s.now() >= deadline_) {
     finish(s, DecisionStatus::failed, too_late("passed"));
     return;
   }
-  if (s.now >= hedge_at_) hedge(s);
-  if (!running_.empty() || s.now < wake_) {
+  if (s.now() >= hedge_at_) hedge(s);
+  if (!running_.empty() || s.now() < wake_) {
     arm(s);
     return;
   }
   wake_ = kNever;
+  if (on_lease_) {
+    store_gave_up_ = true;
+    on_lease(s);
+    return;
+  }
+  if (in_line_) {
+    if (s.now() < line_until_) {  // its turn is looked at again behind this event
+      sleep_until(s, line_until_);
+      return;
+    }
+    leave_line(s);
+  }
   if (decision_.attempts.empty() && s.inventory == inventory_) plan(s);
   advance(s);
 }
@@ -359,143 +424,6 @@ void RequestMachine::on_timer(Surroundings& s) {
 void RequestMachine::cancel(Surroundings& s) {
   if (finished_) return;
   finish(s, DecisionStatus::cancelled, make_failure(ErrorKind::cancelled, "the caller went away"));
-}
-
-// --- after a failure ----------------------------------------------------------------------------
-
-void RequestMachine::react(Surroundings& s, std::size_t slot, const Failure& failure) {
-  const Place place = route_[slot];
-  constexpr Tokens kAny{-1};
-  switch (reaction_to(failure.kind)) {
-    case Reaction::move_on: break;
-    case Reaction::leave: route_[slot].closed = true; break;
-    case Reaction::other_key: rotate_key(s, slot); return;
-    case Reaction::larger_window: {
-      const auto known = inventory_->deployments[place.deployment].context_tokens;
-      const Tokens window = known.value_or(request_->facts.prompt_tokens);
-      route_[slot].closed = true;
-      route_.keep_larger_windows(*inventory_, window);
-      detour(s, place.group, &Group::on_context_too_long, window, extended_too_long_);
-      break;
-    }
-    case Reaction::other_filter:
-      route_.close_all();
-      detour(s, place.group, &Group::on_content_filter, kAny, extended_filtered_);
-      break;
-    case Reaction::end: finish(s, DecisionStatus::failed, failure); return;
-  }
-  if (fault_of(failure.kind) == Fault::caller && !route_.any_open()) {
-    finish(s, DecisionStatus::failed, failure);
-    return;
-  }
-  advance(s);
-}
-
-// One of two failed: the other may still answer, so nothing new is begun.
-void RequestMachine::leave_to_other(Surroundings& s, std::size_t slot, const Failure& failure) {
-  const Reaction reaction = reaction_to(failure.kind);
-  if (reaction == Reaction::end) {
-    finish(s, DecisionStatus::failed, failure);
-  } else if (reaction != Reaction::move_on) {
-    route_[slot].closed = true;
-  }
-}
-
-void RequestMachine::rotate_key(Surroundings& s, std::size_t slot) {
-  Place& place = route_[slot];
-  Standing health = standing(s);
-  ++place.rotations;
-  const bool another = place.rotations < health.deployment(place.deployment).keys.size();
-  if (another && health.admit(place.deployment, place.last_usable).reason == Reason::kept) {
-    Terms terms;
-    terms.charged = false;
-    start(s, slot, terms);
-    return;
-  }
-  if (!another) place.closed = true;  // else the other keys only cool: later, perhaps
-  advance(s);
-}
-
-// Where the failed place's group sends such requests, else where the first group does.
-void RequestMachine::detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window,
-                            bool& extended) {
-  const auto& own = inventory_->groups[from].*list;
-  const auto& groups = own.empty() ? inventory_->groups[group_].*list : own;
-  for (const GroupIndex group : groups) {
-    route_.reopen(inventory_->groups[group], *inventory_, window);
-  }
-  if (!std::exchange(extended, true)) extend(s, groups);
-}
-
-void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
-                                 std::vector<std::string> dropped) {
-  AttemptRecord& record = decision_.attempts[ended.number - 1];
-  standing(s).on_outcome(record.deployment, record.key, outcome, ended.work);
-  if (outcome.ok()) s.retry_budget.on_success();
-  if (ended.on_loan) settle_loan(s, outcome);
-  record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
-  record.outcome = std::move(outcome);
-  record.dropped_parameters = std::move(dropped);
-  record.finished = true;
-  idle_since_ = s.now;
-  const AttemptId number = ended.number;
-  std::erase_if(running_, [number](const Running& r) { return r.number == number; });
-}
-
-void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {
-  using Loan = RetryBudget::Loan;
-  const bool blameless =
-      outcome.cancelled || (outcome.failure && fault_of(outcome.failure->kind) == Fault::caller);
-  s.retry_budget.settle(outcome.ok() ? Loan::repaid : blameless ? Loan::waived : Loan::lost);
-}
-
-void RequestMachine::stop(Surroundings& s, const Running& running) {
-  s.actions.push_back(CancelAttempt{id_, running.number});
-  Outcome outcome;
-  outcome.cancelled = true;
-  outcome.content_started = running.content_at != kNever;
-  outcome.total = s.now - running.started;
-  if (outcome.content_started) {
-    outcome.ttft = running.content_at - running.started;
-    outcome.usage = usage_when_stopped(request_->facts, s.now - running.content_at);
-  }
-  end_attempt(s, running, std::move(outcome), {});
-}
-
-void RequestMachine::stop_all_but(Surroundings& s, AttemptId attempt) {
-  for (std::size_t i = running_.size(); i-- > 0;) {
-    const Running running = running_[i];
-    if (running.number != attempt) stop(s, running);
-  }
-}
-
-// --- the end ------------------------------------------------------------------------------------
-
-void RequestMachine::give_up(Surroundings& s, std::string_view note) {
-  finish(s, DecisionStatus::failed,
-         decision_.attempts.empty() ? no_candidate(decision_, standing(s), s.now)
-                                    : attempts_failed(decision_, note));
-}
-
-void RequestMachine::finish(Surroundings& s, DecisionStatus status,
-                            std::optional<Failure> failure) {
-  stop_all_but(s, 0);
-  finished_ = true;
-  if (armed_ != kNever) s.actions.push_back(SetTimer{id_, kNever});
-  decision_.status = status;
-  decision_.failure = std::move(failure);
-  decision_.total = s.now - submitted_;
-  decision_.cost = Cost{Usd{}, CostKind::exact};
-  for (const AttemptRecord& attempt : decision_.attempts) {
-    decision_.cost = decision_.cost + attempt.cost;
-  }
-  if (answered_ != 0) {
-    const AttemptRecord& winner = decision_.attempts[answered_ - 1];
-    decision_.chosen = winner.deployment;
-    decision_.usage = winner.outcome.usage;
-  }
-  s.actions.push_back(
-      Finish{id_, std::make_shared<const Decision>(std::move(decision_)), answered_});
 }
 
 }  // namespace llmroute::engine

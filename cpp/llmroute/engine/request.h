@@ -35,6 +35,13 @@
 // first answer, of either cancels the other. Where one of the two fails, the other is left to run;
 // only its end is answered with a further attempt.
 //
+// Limits and budgets (claims.h): what they leave out becomes a reserve. Where a budget's lease is not
+// there yet, the request waits for the store, at most kStoreWait.
+//
+// Where nothing can serve, the steps of the group's on_exhausted follow in order, each once: a line
+// (wait_queue.h), the least bad place, another group, a person, the end. A request whose group has a line
+// with others in it goes behind them.
+//
 // The end: one attempt fails as what it was, several as all_attempts_failed (verdict.h); where the
 // deadline passes while something runs or waits, deadline_exceeded; where nothing could be sent,
 // no_candidate.
@@ -47,21 +54,23 @@
 
 #include "llmroute/engine/dispatcher.h"
 #include "llmroute/engine/route.h"
+#include "llmroute/engine/wait_queue.h"
 
 namespace llmroute::engine {
 
 // What a machine may touch of its dispatcher during one event.
 struct Surroundings {
   const InventoryPtr& inventory;  // the current one
-  health::Board& board;
-  limits::Ledger& ledger;
+  Senses senses;
   policy::Planner& planner;
   RetryBudget& retry_budget;
   HedgeBudgets& hedge_budgets;
-  Proofs& proofs;
+  WaitQueue& queue;
+  std::vector<RequestId>& lease_waiters;
+  std::vector<RequestId>& displaced;  // from their lines, still to be told
   std::vector<policy::PlanStep>& scratch;
-  Instant now;
   Actions& actions;
+  Instant now() const { return senses.now; }
 };
 
 class RequestMachine {
@@ -77,6 +86,14 @@ class RequestMachine {
   void on_outcome(Surroundings& s, AttemptId attempt, Outcome outcome,
                   std::vector<std::string> dropped);
   void on_timer(Surroundings& s);
+  // The store has answered; perhaps what this one waits for.
+  void on_lease(Surroundings& s);
+  // It is first in its line. True where it left the line; else nothing can serve it yet.
+  bool on_turn(Surroundings& s);
+  // Nothing but a limit or budget of the request's own holds it back: others may pass.
+  bool held_by_itself(const Surroundings& s) const;
+  // Somebody more urgent takes its place in line.
+  void displace(Surroundings& s);
   void cancel(Surroundings& s);
   // Plans and hands over the decision as it stands, status pending.
   DecisionPtr explain(Surroundings& s, GroupIndex group);
@@ -87,9 +104,12 @@ class RequestMachine {
  private:
   using GroupList = std::vector<GroupIndex> Group::*;
 
+  bool take_claims(Surroundings& s);
+  void set_out(Surroundings& s);
+  void step_down(Surroundings& s);
   void plan(Surroundings& s);
   void extend(Surroundings& s, const std::vector<GroupIndex>& groups);
-  void apply_limits(Surroundings& s);
+  void apply_claims(Surroundings& s);
   void add_places(Surroundings& s, std::size_t known_records);
   void advance(Surroundings& s);
   struct Terms {
@@ -104,12 +124,25 @@ class RequestMachine {
     bool on_loan;
     Instant started;
     Instant content_at;  // of its first content; kNever: none so far
+    Drawn drawn;
   };
 
+  void go(Surroundings& s, const Route::Choice& choice);
   void start(Surroundings& s, std::size_t slot, Terms terms);
   Instant when_late(Surroundings& s, const Place& place) const;
   void hedge(Surroundings& s);
   void hold_or_give_up(Surroundings& s, const Route::Choice& choice);
+  // --- when nothing can serve (request_waiting.cpp)
+  void exhausted(Surroundings& s, const Route::Choice& choice);
+  bool take_step(Surroundings& s, const ExhaustedStep& step);
+  bool awaits_lease(Surroundings& s, const Route::Choice& choice);
+  void wait_for_lease(Surroundings& s);
+  bool line_up(Surroundings& s, Duration most);
+  void leave_line(Surroundings& s);
+  bool try_least_bad(Surroundings& s);
+  bool try_group(Surroundings& s, GroupIndex group);
+  std::string flow() const;
+  void let_go(Surroundings& s);
   bool wait_for(Surroundings& s, const Route::Choice& choice);
   bool back_off(Surroundings& s, int exponent);
   void sleep_until(Surroundings& s, Instant when);
@@ -126,13 +159,14 @@ class RequestMachine {
   void give_up(Surroundings& s, std::string_view note);
   void finish(Surroundings& s, DecisionStatus status, std::optional<Failure> failure);
   Running* find_running(AttemptId attempt);
-  Standing standing(Surroundings& s) const;
+  Standing standing(const Surroundings& s) const;
 
   RequestId id_;
   std::shared_ptr<const ChatRequest> request_;
   InventoryPtr inventory_;
   Random random_;
   Decision decision_;
+  Claims claims_;
   Instant submitted_;
   Instant deadline_ = kNever;
   GroupIndex group_ = 0;
@@ -144,9 +178,18 @@ class RequestMachine {
   Instant hedge_at_ = kNever;     // when the running one is late
   AttemptId answered_ = 0;        // the attempt that succeeded
   // Between attempts.
-  Instant idle_since_;        // submission or the end of the last attempt
-  Instant wake_ = kNever;     // the end of a wait
-  Instant armed_ = kNever;    // what the driver's timer is set to
+  Instant idle_since_;      // submission or the end of the last attempt
+  Instant wake_ = kNever;   // the end of a wait
+  Instant armed_ = kNever;  // what the driver's timer is set to
+  // When nothing can serve.
+  std::size_t step_ = 0;              // next of the group's on_exhausted
+  std::vector<GroupIndex> detoured_;  // groups that those steps added
+  bool in_line_ = false, turn_taken_ = false, unpaid_ = false;
+  bool set_out_ = false;  // a plan was made
+  bool on_lease_ = false, store_gave_up_ = false;
+  Instant lined_up_at_{}, line_until_ = kNever;
+  std::int64_t turn_tokens_ = 0;  // what its turn in line was thought to take
+
   bool restart_due_ = false;  // the next attempt begins with EmitRestart
   bool extended_too_long_ = false, extended_filtered_ = false;
   bool finished_ = false;

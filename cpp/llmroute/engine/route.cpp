@@ -6,7 +6,8 @@ namespace llmroute::engine {
 
 bool is_temporary(Reason reason) {
   return is_worth_waiting(reason) || reason == Reason::breaker_open ||
-         reason == Reason::breaker_probing || reason == Reason::throttled;
+         reason == Reason::breaker_probing || reason == Reason::throttled ||
+         reason == Reason::budget_exhausted;
 }
 
 bool is_worth_waiting(Reason reason) {
@@ -63,10 +64,11 @@ Route::Choice Route::choose(const Standing& standing, const RetryBudget* budget)
   for (std::size_t slot = 0; slot < places_.size(); ++slot) {
     const Place& place = places_[slot];
     if (place.closed) continue;
-    const Reason reason = standing.admit(place.deployment, place.last_usable).reason;
+    const Reason reason = standing.admit(place.deployment, place.group, place.last_usable).reason;
     if (reason != Reason::kept) {
+      if (reason == Reason::budget_exhausted && !choice.unpaid) choice.unpaid = slot;
       if (!is_worth_waiting(reason)) continue;
-      const Instant back = standing.next_change(place.deployment);
+      const Instant back = standing.next_change(place.deployment, place.group);
       if (back < choice.back) {
         choice.back = back;
         choice.back_tries = place.tries;
@@ -97,9 +99,30 @@ std::optional<std::size_t> Route::beside(std::size_t slot, const Standing& stand
     const Place& place = places_[other];
     if (place.group != places_[slot].group || place.closed || place.tries > 0) continue;
     if (place.last_usable) continue;  // throttled: not for a mere wish
-    if (standing.admit(place.deployment, false).reason == Reason::kept) return other;
+    if (standing.admit(place.deployment, place.group, false).reason == Reason::kept) return other;
   }
   return std::nullopt;
+}
+
+std::optional<std::size_t> Route::least_bad(const Standing& standing) const {
+  std::optional<std::size_t> best;
+  Instant soonest = kNever;
+  for (std::size_t slot = 0; slot < places_.size(); ++slot) {
+    const Place& place = places_[slot];
+    if (place.closed) continue;
+    const Reason reason = standing.admit(place.deployment, place.group, false).reason;
+    const bool by_health = is_temporary(reason) && reason != Reason::limit_reached &&
+                           reason != Reason::budget_exhausted && reason != Reason::no_usable_key;
+    if (!by_health ||
+        standing.admit_by_claims(place.deployment, place.group).reason != Reason::kept) {
+      continue;
+    }
+    const Instant back = standing.next_change(place.deployment, place.group);
+    if (best && back >= soonest) continue;
+    best = slot;
+    soonest = back;
+  }
+  return best;
 }
 
 void Route::keep_larger_windows(const Inventory& inventory, Tokens tokens) {

@@ -38,12 +38,13 @@ struct Place {
 class Route {
  public:
   struct Choice {
-    std::optional<std::size_t> go;  // the place to try now
-    bool on_loan = false;           // and what the retry budget gives for it
-    bool unaffordable = false;      // else: one may be called, but the retry budget is empty
-    bool promising = false;         //       and it may be found sound before long
-    Instant back = kNever;          // else: when the first of those worth waiting for is back
-    int back_tries = 0;             //       and how often it was tried
+    std::optional<std::size_t> go;      // the place to try now
+    bool on_loan = false;               // and what the retry budget gives for it
+    bool unaffordable = false;          // else: one may be called, but the retry budget is empty
+    bool promising = false;             //       and it may be found sound before long
+    Instant back = kNever;              // else: when the first of those worth waiting for is back
+    int back_tries = 0;                 //       and how often it was tried
+    std::optional<std::size_t> unpaid;  // else: the first place that only a budget is against
   };
 
   void clear() { places_.clear(); }
@@ -64,6 +65,9 @@ class Route {
   // For a second attempt beside the one at `slot`: the first untried place of the same group that may
   // be called now.
   std::optional<std::size_t> beside(std::size_t slot, const Standing& standing) const;
+
+  // Of those that their health alone is against, the one that may be sound again soonest.
+  std::optional<std::size_t> least_bad(const Standing& standing) const;
 
   // Closes every place whose window is not known to be larger than `tokens`.
   void keep_larger_windows(const Inventory& inventory, Tokens tokens);

@@ -14,55 +14,77 @@ constexpr std::uint16_t kNoKey = std::numeric_limits<std::uint16_t>::max();
 std::optional<DeploymentIndex> Standing::place(DeploymentIndex index) const {
   if (same()) return index;
   const Deployment& mine = mine_.deployments[index];
-  const auto found = current_.find_deployment(mine.name);
+  const auto found = senses_.current.find_deployment(mine.name);
   if (!found) return std::nullopt;
-  const Deployment& theirs = current_.deployments[*found];
+  const Deployment& theirs = senses_.current.deployments[*found];
   const bool unchanged = theirs.provider == mine.provider && theirs.model == mine.model &&
                          theirs.base_url == mine.base_url;
   return unchanged ? found : std::nullopt;
 }
 
-health::Admission Standing::admit(DeploymentIndex index, bool last_usable) const {
-  const auto there = place(index);
-  if (!there) return {};
-  const health::Admission healthy =
-      last_usable ? board_.admit_last(*there, now_) : board_.admit(*there, now_);
-  return healthy.reason == Reason::kept ? admit_by_limits(index) : healthy;
+std::optional<GroupIndex> Standing::group_there(GroupIndex group) const {
+  if (same()) return group;
+  return senses_.current.find_group(mine_.groups[group].name);
 }
 
-health::Admission Standing::admit_by_limits(DeploymentIndex index) const {
-  if (!ledger_.any()) return {};
+health::Admission Standing::admit(DeploymentIndex index, GroupIndex group, bool last_usable) const {
   const auto there = place(index);
   if (!there) return {};
-  const auto shortage = ledger_.shortage(*there, now_, tokens_);
-  if (!shortage) return {};
-  const double wait = shortage->free_at == kNever ? 0.0 : to_ms(shortage->free_at - now_);
-  return {Reason::limit_reached, static_cast<float>(shortage->limit), static_cast<float>(wait)};
+  const health::Admission healthy = last_usable ? senses_.board.admit_last(*there, senses_.now)
+                                                : senses_.board.admit(*there, senses_.now);
+  return healthy.reason == Reason::kept ? admit_by_claims(index, group) : healthy;
+}
+
+std::optional<limits::Shortage> Standing::shortage(DeploymentIndex index, GroupIndex group) const {
+  if (!senses_.ledger.any()) return std::nullopt;
+  const auto there = place(index);
+  const auto in_group = group_there(group);
+  if (!there || !in_group) return std::nullopt;
+  auto found = senses_.ledger.shortage(*there, *in_group, senses_.now, claims_.tokens());
+  const auto own = own_shortage();
+  return own && (!found || own->free_at > found->free_at) ? own : found;
+}
+
+health::Admission Standing::admit_by_claims(DeploymentIndex index, GroupIndex group) const {
+  if (const auto found = shortage(index, group)) {
+    const double wait = found->free_at == kNever ? 0.0 : to_ms(found->free_at - senses_.now);
+    const auto code =
+        static_cast<std::uint32_t>(found->limit) + std::uint32_t{kRuleStride} * found->rule;
+    return {Reason::limit_reached, static_cast<float>(code), static_cast<float>(wait)};
+  }
+  if (!claims_.has_budgets()) return {};
+  const Hindrance found = claims_.hindrance(senses_.budgets, mine_.deployments[index], senses_.now);
+  return {found.reason, found.a, found.b};
 }
 
 bool Standing::trusted(DeploymentIndex index) const {
   const auto there = place(index);
-  return there && board_.trusted(*there, now_);
+  return there && senses_.board.trusted(*there, senses_.now);
 }
 
 bool Standing::proven(DeploymentIndex index) const {
   const auto there = place(index);
-  if (!there || !proofs_[*there]) return false;
-  return now_ - *proofs_[*there] <= defaults::kProofAge;
+  if (!there || !senses_.proofs[*there]) return false;
+  return senses_.now - *senses_.proofs[*there] <= defaults::kProofAge;
 }
 
-Instant Standing::next_change(DeploymentIndex index) const {
+Instant Standing::next_change(DeploymentIndex index, GroupIndex group) const {
   const auto there = place(index);
   if (!there) return kNever;
-  if (const auto shortage = ledger_.shortage(*there, now_, tokens_)) return shortage->free_at;
-  return board_.next_change(*there, now_);
+  if (const auto found = shortage(index, group)) return found->free_at;
+  if (claims_.has_budgets()) {
+    const Hindrance found =
+        claims_.hindrance(senses_.budgets, mine_.deployments[index], senses_.now);
+    if (found.reason != Reason::kept) return senses_.now + from_ms(static_cast<double>(found.b));
+  }
+  return senses_.board.next_change(*there, senses_.now);
 }
 
 std::optional<Duration> Standing::usual_time(DeploymentIndex index, bool stream,
                                              double share) const {
   const auto there = place(index);
   if (!there) return std::nullopt;
-  const health::Latency& latency = board_.at(*there).get<health::Latency>();
+  const health::Latency& latency = senses_.board.at(*there).get<health::Latency>();
   const health::Sketch& sketch = stream ? latency.ttft_sketch() : latency.total_sketch();
   if (sketch.count() < defaults::kHedgeSamples) return std::nullopt;
   return from_ms(sketch.upper_bound(share));
@@ -71,32 +93,41 @@ std::optional<Duration> Standing::usual_time(DeploymentIndex index, bool stream,
 std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
   const std::size_t size = mine_.deployments[index].keys.size();
   if (size == 0) return 0;
-  if (same()) return board_.pick_key(index, now_).value_or(0);
-  return static_cast<std::uint16_t>(rotations % size);
+  if (!same()) return static_cast<std::uint16_t>(rotations % size);
+  std::uint16_t key = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    key = senses_.board.pick_key(index, senses_.now).value_or(0);
+    if (senses_.ledger.key_has_room(index, key, senses_.now, claims_.tokens())) break;
+  }
+  return key;
+}
+
+limits::AccountIds Standing::accounts(DeploymentIndex index, GroupIndex group,
+                                      std::uint16_t key) const {
+  const auto there = place(index);
+  const auto in_group = group_there(group);
+  if (!there || !in_group) return {};
+  return senses_.ledger.of_place(*there, *in_group, same() ? key : kNoKey);
 }
 
 void Standing::on_start(DeploymentIndex index, health::Work& work) {
   if (const auto there = place(index)) {
-    board_.on_start(*there, now_, work);
-    ledger_.reserve(*there, now_, tokens_);
+    senses_.board.on_start(*there, senses_.now, work);
   }
 }
 
 void Standing::on_first_content(DeploymentIndex index, Duration ttft, health::Work work) {
   if (const auto there = place(index)) {
-    board_.on_first_content(*there, now_, ttft, work);
-    proofs_[*there] = now_;
+    senses_.board.on_first_content(*there, senses_.now, ttft, work);
+    senses_.proofs[*there] = senses_.now;
   }
 }
 
 void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
                           health::Work work) {
   if (const auto there = place(index)) {
-    board_.on_outcome(*there, same() ? key : kNoKey, now_, outcome, work);
-    const Usage& usage = outcome.usage;
-    ledger_.settle(*there, tokens_,
-                   usage.reported ? std::optional(usage.input + usage.output) : std::nullopt);
-    if (outcome.ok()) proofs_[*there] = now_;
+    senses_.board.on_outcome(*there, same() ? key : kNoKey, senses_.now, outcome, work);
+    if (outcome.ok()) senses_.proofs[*there] = senses_.now;
   }
 }
 

@@ -15,40 +15,51 @@
 #include <optional>
 #include <vector>
 
+#include "llmroute/engine/claims.h"
 #include "llmroute/health/board.h"
-#include "llmroute/limits/ledger.h"
 
 namespace llmroute::engine {
 
 using Proofs = std::vector<std::optional<Instant>>;
 
+// What the dispatcher knows, at one moment.
+struct Senses {
+  const Inventory& current;
+  health::Board& board;
+  limits::Ledger& ledger;
+  limits::Budgets& budgets;
+  Proofs& proofs;
+  Instant now;
+};
+
 class Standing {
  public:
-  // `tokens`: what an attempt of this request is expected to need.
-  Standing(const Inventory& mine, const Inventory& current, health::Board& board,
-           limits::Ledger& ledger, Proofs& proofs, Instant now, Tokens tokens)
-      : mine_(mine),
-        current_(current),
-        board_(board),
-        ledger_(ledger),
-        proofs_(proofs),
-        now_(now),
-        tokens_(tokens) {}
+  Standing(const Inventory& mine, const Senses& senses, const Claims& claims)
+      : mine_(mine), senses_(senses), claims_(claims) {}
 
-  bool same() const { return &mine_ == &current_; }
+  bool same() const { return &mine_ == &senses_.current; }
+  Instant now() const { return senses_.now; }
   const Deployment& deployment(DeploymentIndex index) const { return mine_.deployments[index]; }
 
-  // By health, then by the deployment's own limits.
-  health::Admission admit(DeploymentIndex index, bool last_usable) const;
-  health::Admission admit_by_limits(DeploymentIndex index) const;
+  // By health, then by limits and budgets.
+  health::Admission admit(DeploymentIndex index, GroupIndex group, bool last_usable) const;
+  health::Admission admit_by_claims(DeploymentIndex index, GroupIndex group) const;
+  // A limit of the request's own keeps it from every place.
+  std::optional<limits::Shortage> own_shortage() const {
+    return claims_.shortage(senses_.ledger, senses_.now);
+  }
   bool trusted(DeploymentIndex index) const;
   bool proven(DeploymentIndex index) const;
-  Instant next_change(DeploymentIndex index) const;
+  Instant next_change(DeploymentIndex index, GroupIndex group) const;
   // The `share` quantile of the time to the first token (streams) or the end (whole replies);
   // nothing where too little is known.
   std::optional<Duration> usual_time(DeploymentIndex index, bool stream, double share) const;
-  // The key for an attempt; `rotations` counts those already given up by this request.
+  // The key for an attempt, one with room where there are limits by key; `rotations` counts those
+  // already given up by this request.
   std::uint16_t pick_key(DeploymentIndex index, std::size_t rotations);
+
+  // The accounts that an attempt there draws on.
+  limits::AccountIds accounts(DeploymentIndex index, GroupIndex group, std::uint16_t key) const;
 
   void on_start(DeploymentIndex index, health::Work& work);
   void on_first_content(DeploymentIndex index, Duration ttft, health::Work work);
@@ -57,14 +68,12 @@ class Standing {
 
  private:
   std::optional<DeploymentIndex> place(DeploymentIndex index) const;
+  std::optional<GroupIndex> group_there(GroupIndex group) const;
+  std::optional<limits::Shortage> shortage(DeploymentIndex index, GroupIndex group) const;
 
   const Inventory& mine_;
-  const Inventory& current_;
-  health::Board& board_;
-  limits::Ledger& ledger_;
-  Proofs& proofs_;
-  Instant now_;
-  Tokens tokens_;
+  const Senses& senses_;
+  const Claims& claims_;
 };
 
 }  // namespace llmroute::engine

@@ -26,17 +26,66 @@ Failure attempts_failed(const Decision& decision, std::string_view note) {
   return all;
 }
 
-Failure no_candidate(const Decision& decision, const Standing& standing, Instant now) {
+namespace {
+
+// 'budget "batch" for "acme" is spent'
+std::string spent_budget(const Decision& decision, std::uint32_t rule) {
+  std::string out = "budget";
+  if (rule < decision.inventory->budgets.size()) {
+    out += " \"" + decision.inventory->budgets[rule].name + "\"";
+  }
+  for (const BudgetRecord& record : decision.budgets) {
+    if (record.rule == rule && !record.who.empty()) out += " for \"" + record.who + "\"";
+  }
+  return out + " is spent";
+}
+
+// 'limit "tenants" for "acme": requests_per_minute'
+std::string own_limit(const Decision& decision, const limits::Shortage& shortage) {
+  std::string out = "limit";
+  const auto& rules = decision.inventory->limits;
+  if (shortage.rule > 0 && shortage.rule <= rules.size()) {
+    const LimitRule& rule = rules[shortage.rule - 1];
+    out += " \"" + rule.name + "\"";
+    const std::string_view who = find_metadata(decision.metadata, rule.by.key);
+    if (rule.by.scope == Scope::metadata) out += " for \"" + std::string(who) + "\"";
+  }
+  return out + ": " + std::string(slug(shortage.limit)) + " is reached";
+}
+
+// What is in the way of all that may be back, where it is the request's own or money.
+void name_the_cause(const Decision& decision, const Standing& standing, Failure& failure) {
+  bool limits_only = !decision.candidates.empty();
+  const CandidateRecord* unpaid = nullptr;
+  for (const CandidateRecord& candidate : decision.candidates) {
+    limits_only = limits_only && candidate.reason == Reason::limit_reached;
+    const bool paid =
+        candidate.reason != Reason::budget_exhausted && candidate.reason != Reason::price_unknown;
+    if (!paid && unpaid == nullptr) unpaid = &candidate;
+  }
+  if (unpaid != nullptr) {
+    failure.kind = ErrorKind::budget_exceeded;
+    failure.message = spent_budget(decision, static_cast<std::uint32_t>(unpaid->a));
+  } else if (limits_only) {
+    failure.kind = ErrorKind::capacity;
+    if (const auto own = standing.own_shortage()) {
+      failure.message = own_limit(decision, *own);
+    }
+  }
+}
+
+}  // namespace
+
+Failure no_candidate(const Decision& decision, const Standing& standing) {
   constexpr std::size_t kMaxMessage = 600;  // a group may hold thousands
   Failure failure = make_failure(
       ErrorKind::no_candidate, "no deployment of \"" + decision.group + "\" can take this request");
+  name_the_cause(decision, standing, failure);
   Instant earliest = kNever;
   bool room = true;
-  bool full = !decision.candidates.empty();  // nothing but limits in the way
   for (const CandidateRecord& candidate : decision.candidates) {
-    full = full && candidate.reason == Reason::limit_reached;
     if (is_temporary(candidate.reason)) {
-      earliest = std::min(earliest, standing.next_change(candidate.deployment));
+      earliest = std::min(earliest, standing.next_change(candidate.deployment, candidate.group));
     }
     if (!room) continue;
     failure.message +=
@@ -44,8 +93,7 @@ Failure no_candidate(const Decision& decision, const Standing& standing, Instant
     room = failure.message.size() <= kMaxMessage;
     if (!room) failure.message += "; ...";
   }
-  if (full) failure.kind = ErrorKind::capacity;
-  if (earliest != kNever) failure.retry_after = earliest - now;
+  if (earliest != kNever) failure.retry_after = earliest - standing.now();
   return failure;
 }
 

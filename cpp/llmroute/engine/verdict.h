@@ -13,8 +13,9 @@ namespace llmroute::engine {
 // the last one's words, status and retry_after.
 Failure attempts_failed(const Decision& decision, std::string_view note);
 
-// Nothing was sent: each candidate with its reason (shortened), and as retry_after the time until
+// Nothing was sent: budget_exceeded where a budget is in the way, capacity where nothing but limits are,
+// each naming whom it counts; else no_candidate. Each candidate with its reason (shortened), and as retry_after the time until
 // the first of those that are out only for the moment may be back.
-Failure no_candidate(const Decision& decision, const Standing& standing, Instant now);
+Failure no_candidate(const Decision& decision, const Standing& standing);
 
 }  // namespace llmroute::engine

@@ -33,6 +33,8 @@ class Gcra {
   void take(Instant now, std::int64_t units) { due_ = std::max(due_, now) + span(units); }
   // An estimate was too high (or, negative, too low) by `units`.
   void give_back(std::int64_t units) { due_ -= span(units); }
+  // Nothing that was taken is owed any more.
+  bool full(Instant now) const { return due_ <= now; }
 
  private:
   Duration span(std::int64_t units) const {

@@ -60,6 +60,10 @@ inline constexpr double kBytesPerToken = 4.0;  // English text, byte-pair encodi
 inline constexpr std::int64_t kGuessedOutputTokens = 256;
 inline constexpr std::int64_t kImageTokens = 800;  // one image where nothing better is known
 
+// --- budgets and state -----------------------------------------------------------------------------
+inline constexpr double kBudgetPromptMargin = 1.25;  // of an estimated prompt, when reserving
+inline constexpr milliseconds kStoreWait{2'000};     // longest a request waits for a lease
+
 // --- bounds ---------------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxRequestBytes = 64U << 20;
 inline constexpr std::size_t kMaxResponseBytes = 64U << 20;  // decoded

@@ -80,7 +80,7 @@ class Drive {
     request->facts.prompt_tokens = Tokens{prompt_tokens};
     request->facts.needs = needs;
     Actions actions;
-    id_ = dispatcher_.submit(request, now_, WallTime{}, actions);
+    id_ = dispatcher_.submit(request, now_, WallTime{now_ - Instant{}}, actions);
     return take(actions);
   }
 
@@ -91,9 +91,9 @@ class Drive {
     return end(std::move(outcome));
   }
 
-  std::string ok() {
+  std::string ok(std::int64_t input = 10, std::int64_t output = 20) {
     Outcome outcome;
-    outcome.usage = Usage{Tokens{10}, Tokens{20}, {}, {}, {}, true};
+    outcome.usage = Usage{Tokens{input}, Tokens{output}, {}, {}, {}, true};
     return end(std::move(outcome));
   }
 
@@ -143,6 +143,27 @@ class Drive {
     return seen;
   }
 
+  // Answers what the store was asked, from a plain map of what was taken under each key.
+  std::string answer_store(bool works = true) {
+    std::string seen;
+    for (const AskStore& ask : std::exchange(asks_, {})) {
+      Actions actions;
+      if (works) {
+        std::int64_t& sum = taken[ask.wish.key];
+        sum += ask.wish.owed;
+        const std::int64_t granted =
+            std::max<std::int64_t>(std::min(ask.wish.want, ask.wish.limit - sum), 0);
+        sum += granted;
+        dispatcher_.on_lease(ask.number, store::Grant{granted, sum}, now_, actions);
+      } else {
+        dispatcher_.on_lease(ask.number, make_error(ErrorKind::capacity, "locked"), now_, actions);
+      }
+      seen += take(actions);
+    }
+    return seen;
+  }
+  std::map<std::string, std::int64_t> taken;
+
   Dispatcher& dispatcher() { return dispatcher_; }
   const Decision& decision() const { return *decision_; }
   Instant now() const { return now_; }
@@ -169,7 +190,10 @@ class Drive {
       return "";
     }
     if (std::get_if<EmitRestart>(&action) != nullptr) return "restart; ";
-    if (std::get_if<AskStore>(&action) != nullptr) return "";
+    if (const auto* ask = std::get_if<AskStore>(&action)) {
+      asks_.push_back(*ask);
+      return "ask; ";
+    }
     const auto& finish = std::get<Finish>(action);
     decision_ = finish.decision;
     ++finishes_[finish.request];
@@ -188,6 +212,7 @@ class Drive {
   std::map<RequestId, Instant> timers_;
   std::map<RequestId, int> finishes_;
   DecisionPtr decision_;
+  std::vector<AskStore> asks_;
 };
 
 }  // namespace llmroute::engine

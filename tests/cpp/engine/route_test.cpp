@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/drive.h"
+#include "engine/scene.h"
 
 namespace llmroute::engine {
 namespace {
@@ -11,14 +12,8 @@ constexpr Instant kNow{seconds(100)};
 
 // Deployments a..d, planned in that order.
 struct Fixture {
-  Fixture() : inventory(make_inventory({"a", "b", "c", "d"})) {
-    board.configure(inventory);
-    ledger.configure(inventory);
-    proofs.resize(4);
-  }
-  Standing standing(Duration later = {}) {
-    return Standing(inventory, inventory, board, ledger, proofs, kNow + later, Tokens{});
-  }
+  Fixture() : inventory(make_inventory({"a", "b", "c", "d"})), scene(inventory) {}
+  Standing standing(Duration later = {}) { return scene.at(inventory, kNow + later); }
   void plan(const std::vector<Reason>& reasons) {
     std::vector<policy::PlanStep> steps;
     const std::size_t known = records.size();
@@ -53,9 +48,9 @@ struct Fixture {
     board.on_outcome(d, 0, kNow, outcome, work);
   }
   Inventory inventory;
-  health::Board board;
-  limits::Ledger ledger;
-  Proofs proofs;
+  Scene scene;
+  health::Board& board = scene.board;
+  Proofs& proofs = scene.proofs;
   std::vector<CandidateRecord> records;
   Route route;
 };

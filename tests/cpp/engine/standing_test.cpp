@@ -3,20 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "engine/drive.h"
+#include "engine/scene.h"
 
 namespace llmroute::engine {
 namespace {
 
 // A board that follows `current`, seen by a request that began with `mine`.
 struct Fixture {
-  Fixture(Inventory m, Inventory c) : mine(std::move(m)), current(std::move(c)) {
-    board.configure(current);
-    ledger.configure(current);
-    proofs.resize(current.deployments.size());
-  }
-  Standing at(Duration later = {}) {
-    return Standing(mine, current, board, ledger, proofs, Instant(seconds(100) + later), Tokens{});
-  }
+  Fixture(Inventory m, Inventory c) : mine(std::move(m)), current(std::move(c)), scene(current) {}
+  Standing at(Duration later = {}) { return scene.at(mine, Instant(seconds(100) + later)); }
   void fail(DeploymentIndex index, ErrorKind kind, std::uint16_t key = 0) {
     health::Work work;
     Outcome outcome;
@@ -26,9 +21,8 @@ struct Fixture {
     standing.on_outcome(index, key, outcome, work);
   }
   Inventory mine, current;
-  health::Board board;
-  limits::Ledger ledger;
-  Proofs proofs;
+  Scene scene;
+  health::Board& board = scene.board;
 };
 
 Inventory with_keys(Inventory inventory, std::size_t keys) {
@@ -40,11 +34,11 @@ TEST(Standing, TranslatesIndicesByName) {
   Fixture f(make_inventory({"a", "b"}), make_inventory({"c", "b", "a"}));
   for (int i = 0; i < 5; ++i) f.fail(0, ErrorKind::server_error);
   EXPECT_EQ(f.board.admit(2, Instant(seconds(100))).reason, Reason::breaker_open);
-  EXPECT_EQ(f.at().admit(0, false).reason, Reason::breaker_open);
-  EXPECT_EQ(f.at().admit(1, false).reason, Reason::kept);
+  EXPECT_EQ(f.at().admit(0, 0, false).reason, Reason::breaker_open);
+  EXPECT_EQ(f.at().admit(1, 0, false).reason, Reason::kept);
   EXPECT_FALSE(f.at().trusted(0));
   EXPECT_TRUE(f.at().trusted(1));
-  EXPECT_NE(f.at().next_change(0), kNever);
+  EXPECT_NE(f.at().next_change(0, 0), kNever);
 }
 
 TEST(Standing, KnowsNothingOfWhatIsGone) {
@@ -55,10 +49,10 @@ TEST(Standing, KnowsNothingOfWhatIsGone) {
     for (int i = 0; i < 5; ++i) f.fail(0, ErrorKind::server_error);
     EXPECT_EQ(f.board.hot(0).in_flight, 0U);
     EXPECT_EQ(f.board.admit(0, Instant(seconds(100))).reason, Reason::kept);
-    EXPECT_EQ(f.at().admit(0, false).reason, Reason::kept);
+    EXPECT_EQ(f.at().admit(0, 0, false).reason, Reason::kept);
     EXPECT_FALSE(f.at().trusted(0)) << "a retry there is doubtful";
     EXPECT_FALSE(f.at().proven(0));
-    EXPECT_EQ(f.at().next_change(0), kNever);
+    EXPECT_EQ(f.at().next_change(0, 0), kNever);
   }
 }
 
@@ -66,7 +60,7 @@ TEST(Standing, BlamesNoKeyOfAnotherInventory) {
   const Inventory keyed = with_keys(make_inventory({"a"}), 1);
   Fixture f(keyed, keyed);
   f.fail(0, ErrorKind::authentication);
-  EXPECT_EQ(f.at().admit(0, false).reason, Reason::kept) << "the new key may be a good one";
+  EXPECT_EQ(f.at().admit(0, 0, false).reason, Reason::kept) << "the new key may be a good one";
   EXPECT_FALSE(f.at().same()) << "equal, but not the same";
 }
 

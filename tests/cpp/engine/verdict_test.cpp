@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/drive.h"
+#include "engine/scene.h"
 
 namespace llmroute::engine {
 namespace {
@@ -45,9 +46,7 @@ struct Asked {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < size; ++i) names.push_back("deployment-" + std::to_string(i));
     inventory = make_inventory(names);
-    board.configure(inventory);
-    ledger.configure(inventory);
-    proofs.resize(size);
+    scene.emplace(inventory);
     decision.group = "main";
     for (DeploymentIndex d = 0; d < size; ++d) {
       decision.candidates.emplace_back().deployment = d;
@@ -59,18 +58,13 @@ struct Asked {
     Outcome outcome;
     outcome.failure = make_failure(ErrorKind::rate_limit, "");
     outcome.failure->retry_after = how_long;
-    board.on_start(d, now, work);
-    board.on_outcome(d, 0, now, outcome, work);
+    scene->board.on_start(d, now, work);
+    scene->board.on_outcome(d, 0, now, outcome, work);
     decision.candidates[d].reason = reason;
   }
-  Failure answer() {
-    return no_candidate(decision,
-                        Standing(inventory, inventory, board, ledger, proofs, now, Tokens{}), now);
-  }
+  Failure answer() { return no_candidate(decision, scene->at(inventory, now)); }
   Inventory inventory;
-  health::Board board;
-  limits::Ledger ledger;
-  Proofs proofs;
+  std::optional<Scene> scene;
   Decision decision;
   Instant now{seconds(100)};
 };

@@ -1,0 +1,157 @@
+#include "llmroute/engine/claims.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "llmroute/engine/billing.h"
+
+namespace llmroute::engine {
+
+Result<void> Claims::take(limits::Ledger& ledger, limits::Budgets& budgets,
+                          const Inventory& inventory, GroupIndex group, const ChatRequest& request,
+                          Instant now, WallTime wall) {
+  const Facts& facts = request.facts;
+  tokens_ = facts.prompt_tokens + facts.expected_output();
+  if (budgets.any() || !request.options.budget.empty()) {
+    auto held = budgets.hold(group, request.options, now, wall);
+    if (!held) return held.error();
+    for (const limits::PurseId id : *held) {
+      const std::string& name = budgets.rule(id).name;
+      const auto same = [&name](const BudgetRule& rule) { return rule.name == name; };
+      const auto found = std::find_if(inventory.budgets.begin(), inventory.budgets.end(), same);
+      purses_.push_back({id, static_cast<std::uint32_t>(found - inventory.budgets.begin())});
+    }
+    const auto prompt = static_cast<double>(facts.prompt_tokens.count);
+    prompt_.count = std::llround(std::ceil(prompt * defaults::kBudgetPromptMargin));
+    output_ = facts.max_output_tokens.value_or(facts.expected_output());
+  }
+  own_ = ledger.hold(request.options.metadata, now);
+  return {};
+}
+
+void Claims::release(limits::Ledger& ledger, limits::Budgets& budgets, Instant now,
+                     std::optional<Tokens> used) {
+  if (counted_) ledger.settle(own_, now, tokens_, used);
+  ledger.release(own_);
+  own_.clear();
+  if (purses_.empty()) return;
+  std::vector<limits::PurseId> ids;
+  for (const Purse& purse : purses_) ids.push_back(purse.id);
+  budgets.release(ids);
+  purses_.clear();
+}
+
+bool Claims::ready(limits::Budgets& budgets, Instant now) const {
+  bool all = true;
+  for (const Purse& purse : purses_) {
+    budgets.roll(purse.id, now);
+    all = budgets.ready(purse.id, now) && all;  // all are asked at the same time
+  }
+  return all;
+}
+
+void Claims::describe(const limits::Budgets& budgets, std::vector<BudgetRecord>& records) const {
+  records.clear();
+  for (const Purse& purse : purses_) {
+    BudgetRecord& record = records.emplace_back();
+    record.rule = purse.rule;
+    record.who = budgets.who(purse.id);
+    record.share = budgets.share_spent(purse.id);
+    for (const BudgetStep& step : budgets.rule(purse.id).at) {
+      if (record.share >= step.share) record.stepped_to = step.group;
+    }
+  }
+}
+
+std::optional<std::int64_t> Claims::most(BudgetUnit unit, const Deployment& deployment) const {
+  switch (unit) {
+    case BudgetUnit::requests: return counted_ ? 0 : 1;
+    case BudgetUnit::tokens: return (prompt_ + output_).count;
+    case BudgetUnit::usd: break;
+  }
+  if (!deployment.price.known()) return std::nullopt;
+  Usage usage;
+  usage.input = prompt_;
+  usage.output = output_;
+  return most_cost(usage, deployment.price).pico;
+}
+
+Hindrance Claims::hindrance(const limits::Budgets& budgets, const Deployment& deployment,
+                            Instant now) const {
+  for (const Purse& purse : purses_) {
+    const BudgetRule& rule = budgets.rule(purse.id);
+    if (rule.on_exhausted == BudgetEnd::allow) continue;
+    const auto index = static_cast<float>(purse.rule);
+    const auto amount = most(rule.unit, deployment);
+    if (!amount) return {Reason::price_unknown, index, 0};
+    if (*amount <= 0 || *amount <= budgets.left(purse.id)) continue;
+    const double wait = to_ms(std::max(budgets.renewed_at(purse.id) - now, Duration::zero()));
+    return {Reason::budget_exhausted, index, static_cast<float>(wait)};
+  }
+  return {};
+}
+
+bool Claims::may_come(limits::Budgets& budgets, const Deployment& deployment, Instant now) const {
+  bool coming = false;
+  for (const Purse& purse : purses_) {
+    budgets.roll(purse.id, now);
+    const BudgetRule& rule = budgets.rule(purse.id);
+    const auto amount = most(rule.unit, deployment);
+    if (!amount || *amount <= budgets.left(purse.id)) continue;
+    if (rule.on_exhausted == BudgetEnd::allow) continue;
+    if (!budgets.may_come(purse.id, *amount, now)) return false;
+    coming = true;
+  }
+  return coming;
+}
+
+std::optional<limits::Shortage> Claims::shortage(const limits::Ledger& ledger, Instant now) const {
+  if (counted_ || own_.empty()) return std::nullopt;
+  return ledger.shortage(own_, now, tokens_);
+}
+
+Drawn Claims::draw(limits::Ledger& ledger, limits::Budgets& budgets, limits::AccountIds place,
+                   const Deployment& deployment, Instant now, std::vector<BudgetRecord>& records) {
+  Drawn drawn;
+  drawn.accounts = std::move(place);
+  ledger.reserve(drawn.accounts, now, tokens_);
+  for (std::size_t i = 0; i < purses_.size(); ++i) {
+    const Purse& purse = purses_[i];
+    const BudgetRule& rule = budgets.rule(purse.id);
+    const auto amount = most(rule.unit, deployment);
+    const bool beyond = !amount || *amount > budgets.left(purse.id);
+    if (beyond && i < records.size()) records[i].passed = true;  // only soft ones come here
+    if (!amount || *amount == 0) continue;
+    auto& into = rule.unit == BudgetUnit::requests ? once_ : drawn.reservations;
+    into.push_back(budgets.reserve(purse.id, *amount, now));
+  }
+  if (!counted_) ledger.reserve(own_, now, tokens_);
+  counted_ = true;
+  return drawn;
+}
+
+void Claims::settle(limits::Ledger& ledger, limits::Budgets& budgets, const Drawn& drawn,
+                    const Outcome& outcome, const Cost& cost, Instant now) const {
+  const Usage& usage = outcome.usage;
+  ledger.settle(drawn.accounts, now, tokens_,
+                usage.reported ? std::optional(usage.input + usage.output) : std::nullopt);
+  for (const limits::Reservation& reservation : drawn.reservations) {
+    std::int64_t spent = reservation.amount;  // as much as it could be, where nobody knows
+    if (budgets.rule(reservation.purse).unit == BudgetUnit::tokens) {
+      spent = billed_tokens(outcome, prompt_).count;
+    } else if (cost.kind != CostKind::unknown) {
+      spent = cost.usd.pico;
+    }
+    budgets.settle(reservation, spent, now);
+  }
+}
+
+limits::PurseId Claims::purse_of_rule(std::uint32_t rule) const {
+  for (const Purse& purse : purses_) {
+    if (purse.rule == rule) return purse.id;
+  }
+  return 0;
+}
+
+}  // namespace llmroute::engine

@@ -1,0 +1,152 @@
+// The machine of one request: after a failure, and the end.
+#include <algorithm>
+#include <utility>
+
+#include "llmroute/engine/billing.h"
+#include "llmroute/engine/reaction.h"
+#include "llmroute/engine/request.h"
+#include "llmroute/engine/verdict.h"
+
+namespace llmroute::engine {
+
+// --- after a failure ----------------------------------------------------------------------------
+
+void RequestMachine::react(Surroundings& s, std::size_t slot, const Failure& failure) {
+  const Place place = route_[slot];
+  constexpr Tokens kAny{-1};
+  switch (reaction_to(failure.kind)) {
+    case Reaction::move_on: break;
+    case Reaction::leave: route_[slot].closed = true; break;
+    case Reaction::other_key: rotate_key(s, slot); return;
+    case Reaction::larger_window: {
+      const auto known = inventory_->deployments[place.deployment].context_tokens;
+      const Tokens window = known.value_or(request_->facts.prompt_tokens);
+      route_[slot].closed = true;
+      route_.keep_larger_windows(*inventory_, window);
+      detour(s, place.group, &Group::on_context_too_long, window, extended_too_long_);
+      break;
+    }
+    case Reaction::other_filter:
+      route_.close_all();
+      detour(s, place.group, &Group::on_content_filter, kAny, extended_filtered_);
+      break;
+    case Reaction::end: finish(s, DecisionStatus::failed, failure); return;
+  }
+  if (fault_of(failure.kind) == Fault::caller && !route_.any_open()) {
+    finish(s, DecisionStatus::failed, failure);
+    return;
+  }
+  advance(s);
+}
+
+// One of two failed: the other may still answer, so nothing new is begun.
+void RequestMachine::leave_to_other(Surroundings& s, std::size_t slot, const Failure& failure) {
+  const Reaction reaction = reaction_to(failure.kind);
+  if (reaction == Reaction::end) {
+    finish(s, DecisionStatus::failed, failure);
+  } else if (reaction != Reaction::move_on) {
+    route_[slot].closed = true;
+  }
+}
+
+void RequestMachine::rotate_key(Surroundings& s, std::size_t slot) {
+  Place& place = route_[slot];
+  Standing health = standing(s);
+  ++place.rotations;
+  const bool another = place.rotations < health.deployment(place.deployment).keys.size();
+  if (another &&
+      health.admit(place.deployment, place.group, place.last_usable).reason == Reason::kept) {
+    Terms terms;
+    terms.charged = false;
+    start(s, slot, terms);
+    return;
+  }
+  if (!another) place.closed = true;  // else the other keys only cool: later, perhaps
+  advance(s);
+}
+
+// Where the failed place's group sends such requests, else where the first group does.
+void RequestMachine::detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window,
+                            bool& extended) {
+  const auto& own = inventory_->groups[from].*list;
+  const auto& groups = own.empty() ? inventory_->groups[group_].*list : own;
+  for (const GroupIndex group : groups) {
+    route_.reopen(inventory_->groups[group], *inventory_, window);
+  }
+  if (!std::exchange(extended, true)) extend(s, groups);
+}
+
+void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
+                                 std::vector<std::string> dropped) {
+  AttemptRecord& record = decision_.attempts[ended.number - 1];
+  standing(s).on_outcome(record.deployment, record.key, outcome, ended.work);
+  if (outcome.ok()) s.retry_budget.on_success();
+  if (ended.on_loan) settle_loan(s, outcome);
+  record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
+  claims_.settle(s.senses.ledger, s.senses.budgets, ended.drawn, outcome, record.cost, s.now());
+  record.outcome = std::move(outcome);
+  record.dropped_parameters = std::move(dropped);
+  record.finished = true;
+  idle_since_ = s.now();
+  const AttemptId number = ended.number;
+  std::erase_if(running_, [number](const Running& r) { return r.number == number; });
+}
+
+void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {
+  using Loan = RetryBudget::Loan;
+  const bool blameless =
+      outcome.cancelled || (outcome.failure && fault_of(outcome.failure->kind) == Fault::caller);
+  s.retry_budget.settle(outcome.ok() ? Loan::repaid : blameless ? Loan::waived : Loan::lost);
+}
+
+void RequestMachine::stop(Surroundings& s, const Running& running) {
+  s.actions.push_back(CancelAttempt{id_, running.number});
+  Outcome outcome;
+  outcome.cancelled = true;
+  outcome.content_started = running.content_at != kNever;
+  outcome.total = s.now() - running.started;
+  if (outcome.content_started) {
+    outcome.ttft = running.content_at - running.started;
+    outcome.usage = usage_when_stopped(request_->facts, s.now() - running.content_at);
+  }
+  end_attempt(s, running, std::move(outcome), {});
+}
+
+void RequestMachine::stop_all_but(Surroundings& s, AttemptId attempt) {
+  for (std::size_t i = running_.size(); i-- > 0;) {
+    const Running running = running_[i];
+    if (running.number != attempt) stop(s, running);
+  }
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+void RequestMachine::give_up(Surroundings& s, std::string_view note) {
+  finish(s, DecisionStatus::failed,
+         decision_.attempts.empty() ? no_candidate(decision_, standing(s))
+                                    : attempts_failed(decision_, note));
+}
+
+void RequestMachine::finish(Surroundings& s, DecisionStatus status,
+                            std::optional<Failure> failure) {
+  stop_all_but(s, 0);
+  finished_ = true;
+  let_go(s);
+  if (armed_ != kNever) s.actions.push_back(SetTimer{id_, kNever});
+  decision_.status = status;
+  decision_.failure = std::move(failure);
+  decision_.total = s.now() - submitted_;
+  decision_.cost = Cost{Usd{}, CostKind::exact};
+  for (const AttemptRecord& attempt : decision_.attempts) {
+    decision_.cost = decision_.cost + attempt.cost;
+  }
+  if (answered_ != 0) {
+    const AttemptRecord& winner = decision_.attempts[answered_ - 1];
+    decision_.chosen = winner.deployment;
+    decision_.usage = winner.outcome.usage;
+  }
+  s.actions.push_back(
+      Finish{id_, std::make_shared<const Decision>(std::move(decision_)), answered_});
+}
+
+}  // namespace llmroute::engine
