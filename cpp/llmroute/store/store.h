@@ -7,7 +7,9 @@
 //
 // Implementations are thread-safe and may block on a disk or another process for as long as they were
 // told at opening; the network thread never calls them (runtime/store_worker.h). A failure changes
-// nothing and is an Error of kind capacity whose message says what to do.
+// nothing, is an Error of kind capacity whose message says what to do, and does not stay: the next
+// call works when its cause is gone. Negative amounts, empty or oversized keys and oversized values
+// are invalid arguments. Sums saturate.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,12 @@
 #include "llmroute/base/time.h"
 
 namespace llmroute::store {
+
+// What goes beyond is refused as an invalid argument.
+inline constexpr std::size_t kMaxKeyBytes = 512;
+inline constexpr std::size_t kMaxValueBytes = 64U << 20;
+// Of a whole store. Values get seven eighths of it, so that leases always find room.
+inline constexpr std::size_t kMaxStoreBytes = 1U << 30;
 
 // What a lease asks for. Units are the asker's: picodollars, tokens, requests.
 struct LeaseWish {
@@ -42,12 +50,15 @@ class StateStore {
  public:
   virtual ~StateStore() = default;
 
+  // Also under a key that has expired, as long as it is not forgotten: the key names its period. A
+  // wish that takes nothing leaves no trace. Of several times of expiry the latest holds.
   virtual Result<Grant> lease(const LeaseWish& wish) = 0;
   // Takes back what a lease granted and nobody spent; never below nothing taken.
   virtual Result<void> give_back(std::string_view key, std::int64_t amount) = 0;
   // Taken under the key so far; 0 where nothing was.
   virtual Result<std::int64_t> taken(std::string_view key) = 0;
 
+  // May be lost when the machine loses power, not when the process dies.
   virtual Result<void> put(std::string_view key, std::string_view value, WallTime expires) = 0;
   // Nothing where there is none, or it has expired.
   virtual Result<std::optional<std::string>> get(std::string_view key, WallTime now) = 0;
@@ -56,21 +67,29 @@ class StateStore {
   using Entries = std::vector<std::pair<std::string, std::string>>;
   virtual Result<Entries> scan(std::string_view prefix, WallTime now, std::size_t most) = 0;
 
-  // Forgets what has expired; how many entries and leases that were.
+  // Forgets what has expired (at `now` or before); how many entries and leases that were.
   virtual Result<std::size_t> expire(WallTime now) = 0;
+
+  // Around a fork() of this process, on the thread that forks: in between no call runs and nothing is
+  // open that a child must not inherit. The child neither uses nor destroys the store.
+  virtual void before_fork() {}
+  virtual void after_fork() {}
 };
 
 // For one process and as long as it lives.
-std::unique_ptr<StateStore> make_memory_store();
+std::unique_ptr<StateStore> make_memory_store(std::size_t max_bytes = kMaxStoreBytes);
 
 struct SqliteOptions {
   std::string path;
-  Duration busy = milliseconds(1'000);  // longest wait for another process
+  Duration busy = milliseconds(1'000);     // longest wait for another process
+  std::size_t max_bytes = kMaxStoreBytes;  // of the file, without what SQLite keeps beside it
   // Where a file that is no database was found, it is moved aside and this is told its new name.
   std::string* moved_to = nullptr;
 };
-// Makes the file where there is none. ErrorKind::config (path "state.path") where it cannot be used: its
-// folder does not exist, it may not be written, or it comes from a newer version.
+// Makes the file, for its owner's eyes only, where there is none. ErrorKind::config (path "state.path")
+// where it cannot be used: its folder does not exist, it may not be written, it belongs to another
+// program or comes from a newer version; it is left as it was then. In a child that was forked behind
+// before_fork()'s back, calls of the inherited store fail with kind closed.
 Result<std::unique_ptr<StateStore>> open_sqlite_store(const SqliteOptions& options);
 
 }  // namespace llmroute::store

@@ -20,35 +20,11 @@
 #include <vector>
 
 #include "support/raw_socket.h"
+#include "support/temporary_folder.h"
 
 extern char** environ;
 
 namespace llmroute::test {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "llmroute-XXXXXX").string();
-    const char* made = ::mkdtemp(pattern.data());
-    EXPECT_NE(made, nullptr);
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(*this / name) << text;
-  }
-
- private:
-  std::string path_;
-};
 
 // Certificates made with the openssl command. All are for 127.0.0.1 unless the name says otherwise.
 class TestAuthority {
