@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,22 @@ std::string folder_of(const std::string& path) {
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+// Held by one process at a time, on the file that the path names now. Not SQLite's kind of lock.
+class FileLock {
+ public:
+  explicit FileLock(const std::string& path) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (file_ >= 0) ::flock(file_, LOCK_EX);
+  }
+  ~FileLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  const int file_;
+};
 
 }  // namespace
 
@@ -129,9 +146,12 @@ Result<SqliteFile::Find> SqliteFile::inspect() {
 
 Result<SqliteFile::Find> SqliteFile::check_owner() {
   std::int64_t application = 0, version = 0, tables = 0;
-  int code = link_.read("PRAGMA application_id", application);
+  // In one transaction: another process may be making the tables right now.
+  int code = link_.run("BEGIN");
+  if (code == SQLITE_OK) code = link_.read("PRAGMA application_id", application);
   if (code == SQLITE_OK) code = link_.read("PRAGMA user_version", version);
   if (code == SQLITE_OK) code = link_.read("SELECT count(*) FROM sqlite_schema", tables);
+  if (link_.in_transaction()) link_.run("ROLLBACK");
   if (code != SQLITE_OK) return judge(code);
   if (application != kApplication && (application != 0 || version != 0 || tables != 0)) {
     return unusable("it is the database of another program; name another file");
@@ -153,7 +173,8 @@ Result<SqliteFile::Find> SqliteFile::judge(int code) const {
 }
 
 Result<std::string> SqliteFile::move_aside() {
-  // Another process that met the same damage may have been quicker.
+  // One process after the other: the second finds that the path names the new file already.
+  const FileLock lock(path_);
   if (!in_place()) return std::string();
   for (int n = 1; n <= kMostCorrupt; ++n) {
     const std::string to = path_ + ".corrupt-" + std::to_string(n);
