@@ -125,11 +125,41 @@ bool CoreState::closed() const {
   return closed_;
 }
 
+std::vector<std::string> CoreState::take_notices() {
+  std::shared_ptr<runtime::Router> router;
+  {
+    const std::lock_guard lock(mutex_);
+    router = router_;
+  }
+  return router ? router->take_notices() : std::vector<std::string>();
+}
+
+void CoreState::before_fork() {
+  std::shared_ptr<store::StateStore> store;
+  {
+    const std::lock_guard lock(mutex_);
+    if (router_) store = router_->store();
+    forking_ = store;
+  }
+  if (store) store->before_fork();
+}
+
+void CoreState::after_fork() {
+  std::shared_ptr<store::StateStore> store;
+  {
+    const std::lock_guard lock(mutex_);
+    store.swap(forking_);
+  }
+  if (store) store->after_fork();
+}
+
 void CoreState::abandon() {
   // Whoever held the lock at the fork does not exist here, so it can only be made anew.
   new (&mutex_) std::mutex;
   if (router_) router_->abandon();
   router_.reset();
+  // The parent's, locked for the fork: neither unlocked nor destroyed here.
+  [[maybe_unused]] auto* left_behind = new std::shared_ptr<store::StateStore>(std::move(forking_));
   // Their descriptors are shared with the parent, whose wakes must not be taken away.
   idle_queues_.clear();
 }
@@ -339,6 +369,9 @@ void bind_core(py::module_& module) {
             core.configure(inventory_from(config, catalogue));
           },
           py::arg("config_json"), py::arg("catalogue_json"))
+      .def("take_notices", &CoreState::take_notices)
+      .def("before_fork", &CoreState::before_fork, py::call_guard<WithoutGil>())
+      .def("after_fork", &CoreState::after_fork, py::call_guard<WithoutGil>())
       .def("close", &close_core)
       .def("abandon", &CoreState::abandon);
 }

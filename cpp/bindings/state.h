@@ -57,6 +57,10 @@ class CoreState {
   void close();  // without the GIL
   bool closed() const;
   void abandon();
+  std::vector<std::string> take_notices();
+  // Around a fork, on the thread that forks, without the GIL: see StateStore::before_fork.
+  void before_fork();
+  void after_fork();
 
  private:
   mutable std::mutex mutex_;  // of all that follows
@@ -65,6 +69,7 @@ class CoreState {
   std::shared_ptr<runtime::Router> router_;
   std::vector<std::shared_ptr<runtime::CompletionQueue>> idle_queues_;
   bool closed_ = false;
+  std::shared_ptr<store::StateStore> forking_;  // between before_fork and after_fork
   std::atomic<std::uint64_t> next_request_{1};
 };
 

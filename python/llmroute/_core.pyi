@@ -281,6 +281,15 @@ class Core:
 
     def set_secret(self, deployment: str, key: int, value: str) -> None: ...
     def configure(self, config_json: str, catalogue_json: str) -> None: ...
+    def take_notices(self) -> list[str]:
+        """Sentences that are to be said once, oldest first; cheap where there are none."""
+
+    def before_fork(self) -> None:
+        """Close what a child must not inherit, and let no call at it before `after_fork`."""
+
+    def after_fork(self) -> None:
+        """In the parent, after `before_fork`."""
+
     def close(self) -> None: ...
     def abandon(self) -> None:
         """Forget everything without touching it: for a child after fork."""

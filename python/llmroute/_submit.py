@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class Shared:
         self._ports: dict[int, tuple[weakref.ref[Any], _core.Port]] = {}
         self._adopt(loaded)
         _LIVE.add(self)
+        self.tell()
 
     def _adopt(self, loaded: LoadedConfig) -> None:
         self._policies: dict[str, Policy] = loaded.policies
@@ -66,6 +68,13 @@ class Shared:
         loaded = config.load(source)
         _located(loaded, lambda: self.core.configure(loaded.json, loaded.catalogue_json))
         self._adopt(loaded)
+
+    def tell(self) -> None:
+        """Log what the router has to say once, such as that its state file does not answer."""
+        for notice in self.core.take_notices():
+            from logging import getLogger
+
+            getLogger("llmroute").warning("%s", notice)
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -183,6 +192,7 @@ class Shared:
     def close(self) -> None:
         """End everything in flight and stop the network thread; idempotent."""
         self.core.close()
+        self.tell()
         for reference, port in list(self._ports.values()):
             loop = reference()
             if loop is not None:
@@ -269,12 +279,35 @@ def _close_all() -> None:
         shared.core.close()
 
 
+_FORKS = threading.Lock()  # held from before a fork until after it
+_FORKING: list[Shared] = []
+
+
+def _prepare_all() -> None:
+    _FORKS.acquire()
+    _FORKING.extend(_LIVE)
+    for shared in _FORKING:
+        shared.core.before_fork()
+
+
+def _resume_all() -> None:
+    for shared in _FORKING:
+        shared.core.after_fork()
+    _FORKING.clear()
+    _FORKS.release()
+
+
 def _abandon_all() -> None:
+    global _FORKS
+    _FORKS = threading.Lock()
     for shared in list(_LIVE):
         shared.abandon()
+    _FORKING.clear()  # only now: one that nobody else holds is destroyed
 
 
 # Before the interpreter is taken apart: no thread may be left that could still have work for it.
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
+    os.register_at_fork(
+        before=_prepare_all, after_in_parent=_resume_all, after_in_child=_abandon_all
+    )

@@ -171,6 +171,7 @@ class Router:
             shared.plan(request, policy, deadline_ms)
         result = shared.core.call(request)
         if not result.ok:
+            shared.tell()
             raise error_of(result)
         return Reply(result)
 
@@ -385,6 +386,7 @@ class AsyncRouter:
             await shared.plan_async(request, policy, deadline_ms)
         result = await shared.call(request)
         if not result.ok:
+            shared.tell()
             raise error_of(result)
         return Reply(result)
 

@@ -106,6 +106,7 @@ class _View:
         """Raise where the stream ended otherwise than whole."""
         result = feed.result
         if result is not None and not result.ok:
+            self._shared.tell()
             raise error_of(result, partial=feed.text)
 
     def __repr__(self) -> str:

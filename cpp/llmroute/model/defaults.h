@@ -63,6 +63,8 @@ inline constexpr std::int64_t kImageTokens = 800;  // one image where nothing be
 // --- budgets and state -----------------------------------------------------------------------------
 inline constexpr double kBudgetPromptMargin = 1.25;  // of an estimated prompt, when reserving
 inline constexpr milliseconds kStoreWait{2'000};     // longest a request waits for a lease
+inline constexpr milliseconds kStoreExpiry{3'600'000};  // between looks for what has expired
+inline constexpr milliseconds kStoreDrain{2'000};       // for calls that wait when a router closes
 
 // --- bounds ---------------------------------------------------------------------------------------
 inline constexpr std::size_t kMaxRequestBytes = 64U << 20;
@@ -76,6 +78,8 @@ inline constexpr std::size_t kMaxAccounts =
     100'000;                                     // tenants and the like that limits know at once
 inline constexpr std::size_t kMaxMetadata = 64;  // entries of one request
 inline constexpr std::size_t kMaxMetadataBytes = 512;  // of one key or value
+inline constexpr std::size_t kMaxStoreJobs = 1'024;    // calls that wait for the state file
+inline constexpr std::size_t kMaxNotices = 32;         // that nobody has taken yet
 inline constexpr int kMaxJsonDepth = 64;
 inline constexpr std::size_t kMaxDeployments = 10'000;
 inline constexpr std::size_t kMaxErrorBodyBytes = 64U << 10;  // read for classification

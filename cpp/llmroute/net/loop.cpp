@@ -1,8 +1,5 @@
 #include "llmroute/net/loop.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -16,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "llmroute/net/thread.h"
 #include "llmroute/net/timer_heap.h"
 
 namespace llmroute::net {
@@ -32,30 +30,6 @@ constexpr Duration kLongestWait = std::chrono::hours(24);
   std::fprintf(stderr, "llmroute: %s\n", what);
   std::abort();
 }
-
-void name_this_thread(const std::string& name) {
-#if defined(__APPLE__)
-  pthread_setname_np(name.substr(0, 63).c_str());
-#else
-  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-#endif
-}
-
-// New threads inherit the mask: set before the thread starts, so no signal can slip in between.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

@@ -22,7 +22,13 @@ DecisionPtr closed_decision(const Decision& decision) {
 
 }  // namespace
 
-Driver::Driver(net::Loop& loop, Brain& brain) : loop_(loop), brain_(brain), transport_(loop) {}
+Driver::Driver(net::Loop& loop, Brain& brain, State& state)
+    : loop_(loop), brain_(brain), state_(state), transport_(loop) {}
+
+void Driver::start() {
+  loop_.call_at(add_saturated(loop_.now(), defaults::kStoreExpiry), [this] { start(); });
+  state_.expire(loop_.clock().wall_now());
+}
 
 // --- events from callers ------------------------------------------------------------------------
 
@@ -151,6 +157,14 @@ void Driver::on_timer(engine::RequestId id) {
   run_actions();
 }
 
+void Driver::on_lease(std::uint64_t number, const Result<store::Grant>& grant) {
+  {
+    const std::lock_guard lock(brain_.mutex);
+    brain_.dispatcher.on_lease(number, grant, loop_.now(), actions_);
+  }
+  run_actions();
+}
+
 // --- actions ------------------------------------------------------------------------------------
 
 // An action may bring further ones; they join the queue instead of nesting.
@@ -226,7 +240,16 @@ void Driver::execute(engine::EmitRestart& action) {
   active->queue->push(std::move(completion));
 }
 
-void Driver::execute(engine::AskStore&) {}
+void Driver::execute(engine::AskStore& action) {
+  state_.lease(std::move(action.wish),
+               [this, number = action.number](const Result<store::Grant>& grant) {
+                 if (!loop_.on_loop_thread()) {
+                   return loop_.post([this, number, grant] { on_lease(number, grant); });
+                 }
+                 on_lease(number, grant);
+                 return true;
+               });
+}
 
 void Driver::execute(engine::Finish& action) {
   ActiveRequest* active = find(action.request);

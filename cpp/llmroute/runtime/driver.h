@@ -19,6 +19,7 @@
 #include "llmroute/runtime/attempt.h"
 #include "llmroute/runtime/completion.h"
 #include "llmroute/runtime/key_ring.h"
+#include "llmroute/runtime/state.h"
 
 namespace llmroute::runtime {
 
@@ -54,8 +55,11 @@ struct ActiveRequest {
 
 class Driver final : public AttemptHost {
  public:
-  Driver(net::Loop& loop, Brain& brain);
+  // The state is stopped before the driver is destroyed.
+  Driver(net::Loop& loop, Brain& brain, State& state);
 
+  // Begins what repeats by itself.
+  void start();
   void submit(Submission submission);
   void cancel(Ticket ticket);
   void resume(Ticket ticket, std::size_t bytes);
@@ -82,6 +86,7 @@ class Driver final : public AttemptHost {
   void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
               std::vector<std::string> dropped);
   void on_timer(engine::RequestId id);
+  void on_lease(std::uint64_t number, const Result<store::Grant>& grant);
   void finish(ActiveRequest& active, Completion completion);
   ActiveRequest* find(engine::RequestId id);
   Attempt& acquire();
@@ -90,6 +95,7 @@ class Driver final : public AttemptHost {
 
   net::Loop& loop_;
   Brain& brain_;
+  State& state_;
   net::Transport transport_;
   std::unordered_map<engine::RequestId, std::unique_ptr<ActiveRequest>> active_;
   std::unordered_map<Ticket, engine::RequestId> by_ticket_;

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "llmroute/runtime/driver.h"
+#include "llmroute/runtime/notices.h"
+#include "llmroute/runtime/state.h"
 #include "llmroute/wire/json.h"
 
 namespace llmroute::runtime {
@@ -35,6 +37,11 @@ class Router::Impl {
   ~Impl() { close(); }
 
   Result<void> configure(InventoryPtr inventory) {
+    if (state_ && inventory->state.path != state_->path()) {
+      return make_error(ErrorKind::config,
+                        "state.path cannot change while the router runs; make a new one",
+                        "state.path");
+    }
     auto keys = std::make_shared<KeyRing>(*inventory);
     const std::lock_guard lock(brain_.mutex);
     if (auto done = brain_.dispatcher.configure(std::move(inventory)); !done) return done;
@@ -42,10 +49,16 @@ class Router::Impl {
     return {};
   }
 
-  // Separate from the constructor, so that no thread starts for a configuration that is refused.
-  void start() {
+  // Separate from the constructor, so that neither file nor thread comes from a configuration that
+  // is refused.
+  Result<void> start() {
+    auto state = State::open(inventory()->state, options_.store, notices_);
+    if (!state) return state.error();
+    state_ = std::move(*state);
     loop_.emplace(clock_, "llmroute");
-    driver_.emplace(*loop_, brain_);
+    driver_.emplace(*loop_, brain_, *state_);
+    loop_->post([this] { driver_->start(); });
+    return {};
   }
 
   Ticket submit(std::shared_ptr<const ChatRequest> request,
@@ -94,6 +107,7 @@ class Router::Impl {
       driver_->close();
     });
     loop_->stop();
+    close_state();
     driver_.reset();
     loop_.reset();
   }
@@ -120,8 +134,20 @@ class Router::Impl {
 
   const Clock& clock() const { return clock_; }
   Brain& brain() { return brain_; }
+  Notices& notices() { return notices_; }
+  std::shared_ptr<store::StateStore> store() const { return state_ ? state_->store() : nullptr; }
 
  private:
+  void close_state() {
+    std::vector<std::pair<std::string, std::int64_t>> unspent;
+    {
+      const std::lock_guard lock(brain_.mutex);
+      unspent = brain_.dispatcher.take_unspent();
+    }
+    state_->give_back(std::move(unspent));
+    state_->stop(defaults::kStoreDrain);
+  }
+
   void read_inbox() {
     {
       const std::lock_guard lock(inbox_mutex_);
@@ -154,6 +180,8 @@ class Router::Impl {
   bool closed_ = false;           // guarded by inbox_mutex_
   std::vector<Command> reading_;  // loop thread
   std::mutex close_mutex_;
+  Notices notices_;
+  std::unique_ptr<State> state_;
   std::optional<net::Loop> loop_;
   std::optional<Driver> driver_;
 };
@@ -166,7 +194,7 @@ Result<std::unique_ptr<Router>> Router::create(InventoryPtr inventory, RouterOpt
   const Clock& clock = options.clock != nullptr ? *options.clock : system_clock();
   auto impl = std::make_unique<Impl>(options, clock);
   if (auto done = impl->configure(std::move(inventory)); !done) return done.error();
-  impl->start();
+  if (auto done = impl->start(); !done) return done.error();
   return std::unique_ptr<Router>(new Router(std::move(impl)));
 }
 
@@ -240,6 +268,13 @@ void Router::set_secret(DeploymentIndex deployment, std::size_t key, Secret valu
 void Router::poke() { impl_->poke(); }
 std::size_t Router::in_flight() const { return impl_->in_flight(); }
 bool Router::closed() const { return impl_->closed(); }
+std::vector<std::string> Router::take_notices() {
+  if (!impl_) return {};  // abandoned
+  return impl_->notices().take();
+}
+std::shared_ptr<store::StateStore> Router::store() const {
+  return impl_ ? impl_->store() : nullptr;
+}
 void Router::close() { impl_->close(); }
 
 void Router::abandon() {

@@ -21,6 +21,7 @@
 #include "llmroute/model/delta.h"
 #include "llmroute/model/request.h"
 #include "llmroute/runtime/completion.h"
+#include "llmroute/store/store.h"
 
 namespace llmroute::runtime {
 
@@ -28,13 +29,16 @@ struct RouterOptions {
   std::uint64_t seed = 0;
   const Clock* clock = nullptr;  // null: system clock; else outlives the router
   std::size_t max_in_flight = defaults::kMaxInFlight;
+  // Called on a thread of its own. Null: what the configuration says under [state].
+  std::shared_ptr<store::StateStore> store;
 };
 
 using engine::CandidateView;
 
 class Router {
  public:
-  // ErrorKind::config where the inventory cannot be planned on.
+  // ErrorKind::config where the inventory cannot be planned on, or its state file not be used;
+  // capacity where another process holds that file. May wait for the file (StateSpec::busy).
   static Result<std::unique_ptr<Router>> create(InventoryPtr inventory, RouterOptions options);
   ~Router();
   Router(const Router&) = delete;
@@ -54,13 +58,19 @@ class Router {
   // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
   InventoryPtr inventory() const;
-  // Requests in flight finish on the inventory they began with.
+  // Requests in flight finish on the inventory they began with. The state file stays what it is.
   Result<void> configure(InventoryPtr inventory);
   void set_secret(DeploymentIndex deployment, std::size_t key, Secret value);
   void poke();  // a manual clock moved
   std::size_t in_flight() const;
   bool closed() const;
+  // What should be said once to whoever runs this: sentences, oldest first. One atomic read where
+  // there are none. Also after close().
+  std::vector<std::string> take_notices();
+  // For whoever forks: before_fork() and after_fork() are to be called on it. Null once closed.
+  std::shared_ptr<store::StateStore> store() const;
 
+  // What budgets were granted and did not spend is given back first, as far as the store answers.
   void close();    // ends all with kind closed, joins; idempotent
   void abandon();  // in a forked child: forgets threads and sockets unjoined
 
