@@ -46,7 +46,7 @@ Result<Inventory> parse_config(std::string_view config_json, std::string_view ca
     auto added = maker.add_table(name, table, child_path("deployments", name));
     if (!added) return added.error();
   }
-  auto grouped = config::read_groups(*document->find("groups"), maker, inventory);
+  auto grouped = config::read_groups(*document, maker, inventory);
   if (!grouped) return grouped.error();
   if (inventory.deployments.empty()) {
     return config_error("groups",
@@ -55,6 +55,12 @@ Result<Inventory> parse_config(std::string_view config_json, std::string_view ca
   }
   auto acyclic = config::check_cycles(inventory);
   if (!acyclic) return acyclic.error();
+  auto limited = config::read_limit_rules(*document->find("limits"), inventory);
+  if (!limited) return limited.error();
+  auto budgeted = config::read_budgets(*document->find("budgets"), inventory);
+  if (!budgeted) return budgeted.error();
+  auto kept = config::read_waiting_and_keeping(*document, inventory);
+  if (!kept) return kept.error();
   return inventory;
 }
 

@@ -13,8 +13,9 @@
 
 namespace llmroute {
 
-// `config_json`: the user's configuration (keys: version, deployments, groups, resilience,
-// providers). `catalogue_json`: {"providers": {...}} as shipped in providers.toml; the user's own
+// `config_json`: the user's configuration (the keys of schema.cpp; beside a budget's `timezone` that is
+// a zone's name the face writes `timezone_offsets`: pairs of a second since 1970 and the seconds that
+// the zone is ahead of UTC from then on). `catalogue_json`: {"providers": {...}} as shipped in providers.toml; the user's own
 // `providers` table adds entries to it or overrides single fields. Policy names and options are checked
 // by `policy_schema_json`, given by the caller because the policy layer is above this one:
 // JSON {"name": {"summary": "...", "options": {"option": {"default": x, "min": a, "max": b}}}}.
@@ -23,7 +24,8 @@ Result<Inventory> parse_config(std::string_view config_json, std::string_view ca
                                std::string_view policy_schema_json);
 
 // What a configuration means, for people and tools: {"groups": {name: {deployments, policy,
-// fallbacks, ...}}, "deployments": {name: {provider, model, dialect, base_url, keys, price_known}}}.
+// fallbacks, ...}}, "deployments": {name: {provider, model, dialect, base_url, keys, price_known}},
+// "limits", "budgets", "queue", "cache", "state"}.
 // Keys are named by their source; no secret is in it.
 std::string inventory_json(const Inventory& inventory);
 

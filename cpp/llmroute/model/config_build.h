@@ -39,6 +39,14 @@ void read_headers(const Value& table, std::vector<std::pair<std::string, std::st
 void read_quirks(const Value& table, Quirks& target);
 void read_timeouts(const Value& table, Timeouts& target);
 
+// `path` is that of the table of limits.
+Result<void> read_limits(const Value& table, const std::string& path, LimitsSpec& target);
+// The text of `key` as a scope; without `any_scope` only all and metadata.
+Result<CountedBy> read_counted_by(const Value& table, std::string_view key, const std::string& path,
+                                  bool any_scope);
+Result<std::vector<std::string>> read_only(const Value& table, const CountedBy& by,
+                                           const std::string& path);
+
 // Makes deployments, from tables and from bare "provider/model" names, each name once.
 class DeploymentMaker {
  public:
@@ -65,7 +73,25 @@ class DeploymentMaker {
 };
 
 // Groups, their members and references, the implicit groups, and the search for cycles.
-Result<void> read_groups(const Value& groups, DeploymentMaker& maker, Inventory& inventory);
+Result<void> read_groups(const Value& document, DeploymentMaker& maker, Inventory& inventory);
 Result<void> check_cycles(const Inventory& inventory);
+
+// A group's name where the document refers to one.
+struct Reference {
+  std::string path;
+  std::string name;
+};
+std::vector<Reference> references_of_groups(const Value& groups);
+std::vector<Reference> references_of_budgets(const Value& budgets);
+Result<GroupIndex> resolve_group(const std::string& name, const std::string& path,
+                                 const Inventory& inventory);
+
+// What needs the groups to be there.
+Result<std::vector<ExhaustedStep>> read_on_exhausted(const Value& list, const std::string& path,
+                                                     const Inventory& inventory);
+Result<void> read_limit_rules(const Value& rules, Inventory& inventory);
+Result<void> read_budgets(const Value& budgets, Inventory& inventory);
+// [queue], [cache] and [state].
+Result<void> read_waiting_and_keeping(const Value& document, Inventory& inventory);
 
 }  // namespace llmroute::config

@@ -43,18 +43,6 @@ void read_price(const Value& table, Price& target) {
   read("cache_write_usd_per_million", target.cache_write_usd_per_million);
 }
 
-void read_limits(const Value& table, LimitsSpec& target) {
-  const auto read = [&](std::string_view key, std::optional<std::int64_t>& field) {
-    const Value* value = table.find(key);
-    if (value != nullptr) field = static_cast<std::int64_t>(value->number);
-  };
-  read("requests_per_minute", target.requests_per_minute);
-  read("tokens_per_minute", target.tokens_per_minute);
-  read("requests_per_day", target.requests_per_day);
-  read("tokens_per_day", target.tokens_per_day);
-  read("in_flight", target.in_flight);
-}
-
 void read_abilities(const Value& table, Deployment& target) {
   const auto tokens = [&](std::string_view key, std::optional<Tokens>& field) {
     const Value* value = table.find(key);
@@ -62,7 +50,6 @@ void read_abilities(const Value& table, Deployment& target) {
   };
   tokens("context_tokens", target.context_tokens);
   tokens("max_output_tokens", target.max_output_tokens);
-  if (const Value* limits = table.find("limits")) read_limits(*limits, target.limits);
   const Value* lacks = table.find("lacks");
   if (lacks == nullptr) return;
   for (const Value& word : lacks->list) {
@@ -92,6 +79,10 @@ Result<void> read_own_fields(const Value& table, const std::string& path, const 
   read_labels(table, target);
   read_price(table, target.price);
   read_abilities(table, target);
+  if (const Value* limits = table.find("limits")) {
+    auto limited = read_limits(*limits, child_path(path, "limits"), target.limits);
+    if (!limited) return limited;
+  }
   if (table.find("timeouts") != nullptr) {
     target.timeouts = usual;
     read_timeouts(table, *target.timeouts);

@@ -4,6 +4,7 @@
 
 #include "llmroute/model/defaults.h"
 #include "llmroute/model/request.h"
+#include "llmroute/model/schema_limits.h"
 #include "llmroute/model/schema_texts.h"
 #include "llmroute/model/shapes.h"
 
@@ -21,14 +22,6 @@ constexpr auto kMaxEntries = static_cast<double>(defaults::kMaxDeployments);
 constexpr double ms(milliseconds value) { return static_cast<double>(value.count()); }
 
 // --- leaves ---------------------------------------------------------------------------------------
-constexpr Shape either_of(const Shape& item, const Shape& other) {
-  Shape shape;
-  shape.kind = Kind::either;
-  shape.item = &item;
-  shape.other = &other;
-  return shape;
-}
-
 constexpr Shape secret_text() {
   Shape shape = text_of(check_secret_text);
   shape.secret = true;
@@ -118,16 +111,6 @@ constexpr std::array kProviderFields = {
 constexpr Shape kProvider = table_of(kProviderFields);
 constexpr Shape kProviders = map_of(kProvider, 1'000, check_name);
 
-constexpr Shape kLimit = number_of(Kind::integer, 1, 1e15);
-constexpr std::array kLimitFields = {
-    Field{"requests_per_minute", &kLimit, "in any minute"},
-    Field{"tokens_per_minute", &kLimit, "in any minute, prompts and answers"},
-    Field{"requests_per_day", &kLimit, "in any 24 hours"},
-    Field{"tokens_per_day", &kLimit, "in any 24 hours, prompts and answers"},
-    Field{"in_flight", &kLimit, "at once"},
-};
-constexpr Shape kLimits = table_of(kLimitFields);
-
 constexpr std::array kDeploymentFields = {
     Field{"provider", &kName, "an entry of the provider catalogue or of [providers]"},
     Field{"model", &kName, "the provider's own name of the model"},
@@ -139,7 +122,7 @@ constexpr std::array kDeploymentFields = {
     Field{"retention", &kPlain, "how long prompts are kept there, as none"},
     Field{"tags", &kTags, "your own words for it"},
     Field{"price", &kPrice, "what tokens cost; default: unknown, never free"},
-    Field{"limits", &kLimits, "what it may be sent; default: anything"},
+    Field{"limits", &kDeploymentLimits, "what it may be sent; default: anything"},
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
     Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
     Field{"lacks", &kCapabilities, "what it cannot do; all else is assumed"},
@@ -156,6 +139,8 @@ constexpr Shape kDeployments = map_of(kDeployment, kMaxEntries, check_name);
 constexpr std::array kMemberFields = {
     Field{"use", &kName, "deployment, or provider/model", {}, {}, true},
     Field{"weight", &kWeight, "its share among the members", 1.0},
+    Field{"priorities", &kPriorityList,
+          "of the requests it is for: interactive, standard, batch or 0 to 9; default: all"},
 };
 constexpr Shape kMemberTable = table_of(kMemberFields);
 constexpr Shape kMember = either_of(kName, kMemberTable);
@@ -180,6 +165,8 @@ constexpr std::array kGroupFields = {
     Field{"fallbacks", &kReferences, "groups that come after it, in order"},
     Field{"on_context_too_long", &kReferences, "groups for prompts too long for all its members"},
     Field{"on_content_filter", &kReferences, "groups after a content filter refused"},
+    Field{"on_exhausted", &kExhaustedSteps,
+          "what to try when nothing can serve: {queue_ms}, least_bad, {group}, human, reject"},
 };
 constexpr Shape kGroup = table_of(kGroupFields);
 constexpr Shape kGroups = map_of(kGroup, kMaxEntries, check_name);
@@ -230,6 +217,11 @@ constexpr std::array kRootFields = {
     Field{"deployments", &kDeployments, "models that need more than provider/model", Defaults{}},
     Field{"resilience", &kResilience, "attempts, timeouts, breaker, backoff", Defaults{}},
     Field{"providers", &kProviders, "your own providers, or changes to known ones", Defaults{}},
+    Field{"limits", &kLimitRules, "rates and requests at once, held by this process", Defaults{}},
+    Field{"budgets", &kBudgets, "money, tokens or requests in an hour, day or month", Defaults{}},
+    Field{"queue", &kQueue, "how requests wait in line", Defaults{}},
+    Field{"cache", &kCache, "answers kept here, prompts kept warm there", Defaults{}},
+    Field{"state", &kState, "where budgets are kept; default: in memory"},
 };
 constexpr Shape kRoot = table_of(kRootFields);
 

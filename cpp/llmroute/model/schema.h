@@ -57,6 +57,7 @@ struct Field {
   Fallback fallback{};
   std::string_view unit{};
   bool required = false;
+  bool hidden = false;  // written by the face, never by people: in no JSON Schema
 };
 
 const Shape& configuration();       // the user's document

@@ -14,9 +14,9 @@ namespace llmroute::schema {
 namespace {
 
 // Words of the configuration that belong to parts still to come: "did you mean" would mislead.
-constexpr std::array<std::string_view, 14> kLaterKeys = {
-    "limits",   "rules",   "budgets",       "constraints",  "cache",     "experiments", "log",
-    "baseline", "intents", "routing_tests", "on_exhausted", "telemetry", "store"};
+constexpr std::array<std::string_view, 8> kLaterKeys = {
+    "rules",    "constraints", "experiments",   "log",
+    "baseline", "intents",     "routing_tests", "telemetry"};
 
 constexpr double kMaxExactInteger = 9007199254740992.0;  // 2^53
 
@@ -80,7 +80,10 @@ Result<void> check_text(const Shape& shape, const Value& value, const std::strin
 Result<void> check_list(const Shape& shape, Value& value, const std::string& path,
                         const Value& policies) {
   const auto count = static_cast<double>(value.list.size());
-  if (count < shape.min) return config_error(path, "is empty; name at least one");
+  if (count == 0 && shape.min > 0) return config_error(path, "is empty; name at least one");
+  if (count < shape.min) {
+    return config_error(path, "has " + shown(count) + " entries; at least " + shown(shape.min));
+  }
   if (count > shape.max) {
     return config_error(path, "has " + shown(count) + " entries; at most " + shown(shape.max));
   }
@@ -166,7 +169,9 @@ Error unknown_key(std::span<const Field> fields, std::string_view key, const std
   }
   std::vector<std::string_view> names;
   names.reserve(fields.size());
-  for (const Field& field : fields) names.push_back(field.key);
+  for (const Field& field : fields) {
+    if (!field.hidden) names.push_back(field.key);
+  }
   const std::string_view nearest = nearest_name(key, names);
   if (!nearest.empty()) return config_error(at, "is an unknown key", nearest);
   // The usual slip: the unit was left out of the name.

@@ -15,7 +15,8 @@ using schema::Shape;
 
 // Whole numbers without ".0": editors show them to people.
 Json number_json(double value) {
-  if (std::floor(value) == value && std::abs(value) < 1e15) return static_cast<std::int64_t>(value);
+  if (std::floor(value) == value && std::abs(value) <= 1e15)
+    return static_cast<std::int64_t>(value);
   return value;
 }
 
@@ -52,6 +53,7 @@ Json table_json(const Shape& shape) {
   Json out = {{"type", "object"}, {"additionalProperties", false}, {"properties", Json::object()}};
   Json required = Json::array();
   for (const Field& field : shape.fields) {
+    if (field.hidden) continue;
     Json property = shape_json(*field.shape);
     std::string meaning(field.meaning);
     if (!field.unit.empty()) meaning += " (" + std::string(field.unit) + ")";

@@ -39,6 +39,15 @@ constexpr Shape table_of(std::span<const Field> fields) {
   return shape;
 }
 
+// Of two types.
+constexpr Shape either_of(const Shape& item, const Shape& other) {
+  Shape shape;
+  shape.kind = Kind::either;
+  shape.item = &item;
+  shape.other = &other;
+  return shape;
+}
+
 constexpr Shape map_of(const Shape& item, double max, std::string (*check_key)(std::string_view)) {
   Shape shape = number_of(Kind::map, 0, max);
   shape.item = &item;

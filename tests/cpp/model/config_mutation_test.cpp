@@ -76,6 +76,14 @@ void expect_sound(const Inventory& inventory) {
       EXPECT_GT(member.weight, 0);
     }
     for (const GroupIndex fallback : group.fallbacks) EXPECT_LT(fallback, inventory.groups.size());
+    for (const ExhaustedStep& step : group.on_exhausted) {
+      EXPECT_LT(step.group, inventory.groups.size());
+    }
+  }
+  for (const LimitRule& rule : inventory.limits) EXPECT_TRUE(rule.limits.any());
+  for (const BudgetRule& rule : inventory.budgets) {
+    EXPECT_GT(rule.limit, 0);
+    for (const BudgetStep& step : rule.at) EXPECT_LT(step.group, inventory.groups.size());
   }
 }
 

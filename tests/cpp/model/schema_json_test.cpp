@@ -48,6 +48,18 @@ TEST(ConfigJsonSchema, KeepsSecretsOutOfEditorsStores) {
   EXPECT_EQ(deployment["properties"]["lacks"]["items"]["enum"][1], "vision");
 }
 
+TEST(ConfigJsonSchema, KnowsTheTablesOfAmountsAndHidesWhatTheFaceWrites) {
+  const Json root = generated()["properties"];
+  const Json budget = root["budgets"]["additionalProperties"]["properties"];
+  EXPECT_EQ(budget["per"]["enum"], Json({"hour", "day", "month"}));
+  EXPECT_TRUE(budget.contains("timezone"));
+  EXPECT_FALSE(budget.contains("timezone_offsets"));
+  EXPECT_EQ(root["limits"]["additionalProperties"]["properties"]["in_flight"]["maximum"].dump(),
+            "1000000000000000");
+  EXPECT_EQ(root["cache"]["properties"]["exact"]["properties"]["max_mb"]["default"], 256);
+  EXPECT_EQ(root["state"]["required"], Json({"path"}));
+}
+
 TEST(ConfigJsonSchema, SurvivesAnEmptyPolicySchema) {
   for (const char* policies : {"", "{}", "[]", "3"}) {
     EXPECT_FALSE(Json::parse(config_json_schema(policies)).empty()) << policies;

@@ -24,10 +24,13 @@ inline constexpr char kPolicies[] = R"({
 inline constexpr char kWholeConfig[] = R"({
   "version": 1,
   "groups": {
-    "fast": {"deployments": ["openai/gpt-4o-mini", {"use": "local", "weight": 3}, {"use": "eu"}],
+    "fast": {"deployments": ["openai/gpt-4o-mini", {"use": "local", "weight": 3, "priorities": ["batch", 9]},
+                             {"use": "eu"}],
              "policy": {"name": "least_latency", "jitter": 0.2},
              "fallbacks": ["default"], "on_context_too_long": ["long"],
-             "on_content_filter": ["default", "anthropic/claude-sonnet-4-5"]},
+             "on_content_filter": ["default", "anthropic/claude-sonnet-4-5"],
+             "on_exhausted": [{"queue_ms": 2000}, "least_bad", {"group": "default"}, "human",
+                              "reject"]},
     "default": {"deployments": ["local"], "policy": "ordered"},
     "long": {"deployments": ["ollama/qwen/qwen3:32b"]}
   },
@@ -36,6 +39,7 @@ inline constexpr char kWholeConfig[] = R"({
            "retention": "none", "api_keys": ["env:KEY_A", "file:/run/key-b"], "tags": ["paid"],
            "price": {"input_usd_per_million": 0.8, "output_usd_per_million": 4,
                      "cached_input_usd_per_million": 0.08, "cache_write_usd_per_million": 1},
+           "limits": {"requests_per_minute": 60, "in_flight": 8, "slow_start_ms": 5000},
            "context_tokens": 200000, "max_output_tokens": 8192, "lacks": ["audio", "json_schema"]},
     "local": {"provider": "ollama", "model": "llama3", "base_url": "http://127.0.0.1:8000/v1/",
               "dialect": "openai", "api_key": "sk-local-literal", "proxy": "http://proxy:3128",
@@ -54,7 +58,28 @@ inline constexpr char kWholeConfig[] = R"({
   "providers": {
     "corp": {"base_url": "https://llm.corp.example/v1", "api_key": "env:CORP_KEY"},
     "openai": {"headers": {"OpenAI-Project": "p1"}}
-  }
+  },
+  "limits": {
+    "tenants": {"by": "metadata.tenant", "only": ["acme", "umbrella"], "requests_per_minute": 30,
+                "tokens_per_minute": 1000, "requests_per_day": 500, "tokens_per_day": 9000,
+                "in_flight": 4, "slow_start_ms": 100},
+    "account": {"by": "provider", "only": ["anthropic"], "tokens_per_minute": 400000}
+  },
+  "budgets": {
+    "batch": {"limit_usd": 40.5, "per": "month", "timezone": "Europe/Berlin",
+              "timezone_offsets": [[1577836800, 3600], [1585443600, 7200]],
+              "by": "metadata.tenant", "only": ["acme"], "groups": ["fast", "long"],
+              "at": [{"share": 0.5, "group": "long"}, {"share": 0.8, "group": "ollama/tiny"}],
+              "on_exhausted": "allow"},
+    "all": {"limit_requests": 1000, "timezone": "-05:30", "groups": ["*"]}
+  },
+  "queue": {"max_waiting": 50, "by": "metadata.team", "weights": {"gold": 3}},
+  "cache": {
+    "exact": {"ttl_s": 60, "max_mb": 8, "by": "metadata.tenant", "single_flight": false,
+              "persistent": true},
+    "affinity": {"conversations": false, "prefixes": true, "ttl_s": 30, "min_prefix_tokens": 512}
+  },
+  "state": {"path": "llmroute.state", "busy_ms": 250}
 })";
 
 }  // namespace llmroute::testing
