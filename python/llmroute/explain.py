@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -135,6 +136,8 @@ def _headline(value: dict[str, Any]) -> str:
     if status == "pending":
         kept = [c for c in value["candidates"] if c["rank"] == 0]
         return f"would go to {kept[0]['deployment']}" if kept else "would find no deployment"
+    if status == "ok" and value.get("cache", {}).get("status") == "hit":
+        return f"ok from cache   {format_ms(value['total_ms'])}   {format_usd(value['cost'])}"
     if status == "ok":
         via = f"ok via {value['chosen']}"
         return f"{via}   {attempts}   {format_ms(value['total_ms'])}   {format_usd(value['cost'])}"
@@ -174,6 +177,51 @@ def _candidate_cells(candidate: dict[str, Any], group: str) -> tuple[str, str, s
     return name, "kept", "; ".join(words)
 
 
+def _budget_words(budget: dict[str, Any]) -> str:
+    whose = f" ({budget['by']})" if budget["by"] else ""
+    share = budget["share"]
+    # Rounded down: what is not spent yet never looks as if it were.
+    spent = "spending unknown yet" if share is None else f"{math.floor(share * 100)} % spent"
+    step = f", so group {budget['stepped_to']}" if budget["stepped_to"] else ""
+    passed = ", yet allowed" if budget["passed"] else ""
+    return f"budget {budget['budget']}{whose}: {spent}{step}{passed}"
+
+
+def _cache_words(cache: dict[str, Any]) -> str:
+    who = f", answered for request {cache['answered_by']}" if cache["answered_by"] else ""
+    if cache["status"] == "hit":
+        return f"from the cache, {format_ms(cache['age_ms'])} old{who}"
+    return f"shared with an identical request under way{who}" if cache["status"] == "joined" else ""
+
+
+def _affinity_words(affinity: dict[str, Any]) -> str:
+    where, tokens = affinity["deployment"], affinity["warm_tokens"]
+    if affinity["kind"] == "none" or where is None:
+        return ""
+    if affinity["kind"] == "bound":
+        return f"continues what {where} holds"
+    warm = f", {tokens:,} tokens warm" if tokens else ""
+    return f"{affinity['kind']} at {where}{warm}"
+
+
+def _circumstances(value: dict[str, Any]) -> list[str]:
+    """Say what limits, budgets, lines and caches made of it; nothing where that is nothing."""
+    lines = []
+    if value.get("priority", "standard") != "standard":
+        lines.append(f"priority    {value['priority']}")
+    lines += [_budget_words(budget) for budget in value.get("budgets", ())]
+    if words := _cache_words(value["cache"]) if "cache" in value else "":
+        lines.append(words)
+    if words := _affinity_words(value["affinity"]) if "affinity" in value else "":
+        lines.append(f"affinity    {words}")
+    if value.get("queued_ms"):
+        lines.append(f"in line     {format_ms(value['queued_ms'])}")
+    if value.get("handed_over"):
+        lines.append("handed over to a person: nothing else could serve")
+    lines += [f"note        {note}" for note in value.get("notes", ())]
+    return lines
+
+
 def _attempt_words(attempt: dict[str, Any]) -> str:
     waited = f"after waiting {format_ms(attempt['waited_ms'])}: " if attempt["waited_ms"] else ""
     if attempt["hedge"]:
@@ -197,6 +245,7 @@ def _lines(value: dict[str, Any]) -> list[str]:
     lines = [_headline(value), _context_line(value)]
     if value["policy"].get("failure"):
         lines.append(f"stand-in    {value['policy']['failure']}")
+    lines += _circumstances(value)
     cells = [_candidate_cells(c, value["group"]) for c in value["candidates"]]
     width = max((len(name) for name, _, _ in cells), default=0)
     lines += [f"  {name:<{width}}  {state:<7}  {words}" for name, state, words in cells]
@@ -228,6 +277,7 @@ def _html(value: dict[str, Any]) -> str:
     )
     parts = [
         f"<div><b>{html.escape(_headline(value))}</b><br>{html.escape(_context_line(value))}",
+        *(f"<br>{html.escape(line)}" for line in _circumstances(value)),
         f"<table>{row(('candidate', '', 'why'), 'th')}{candidates}</table>",
     ]
     if attempts:

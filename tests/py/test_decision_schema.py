@@ -48,6 +48,15 @@ def test_what_the_core_writes_is_valid(
         lambda d: d["candidates"][0].pop("numbers"),
         lambda d: d["attempts"][0]["error"].update(kind="oops"),
         lambda d: d["attempts"][0].update(number=0),
+        lambda d: d.pop("metadata"),
+        lambda d: d["metadata"].update(tenant=3),
+        lambda d: d.update(priority="urgent"),
+        lambda d: d["budgets"][0].pop("share"),
+        lambda d: d["budgets"][0].update(share=-1),
+        lambda d: d["cache"].update(status="warm"),
+        lambda d: d["affinity"].update(kind="habit"),
+        lambda d: d.update(queued_ms=-1),
+        lambda d: d.update(notes="one"),
     ],
 )
 def test_what_is_spoilt_is_not(
@@ -64,3 +73,5 @@ def test_it_reads_as_text(whole: dict[str, Any]) -> None:
     text = str(Decision(json.dumps(whole)))
     assert text.startswith("ok via local-llama   2 attempts   3.6 s   0.00021 USD exact")
     assert "dropped  breaker_open: 6 failures, next probe in 4.1 s" in " ".join(text.split(" "))
+    assert "budget batch (acme): 83 % spent, so group default" in text
+    assert "priority    batch" in text

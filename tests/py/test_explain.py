@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import json
 import pickle
+from typing import Any
 
 import pytest
 
 import llmroute
-from llmroute.explain import Decision, format_ms, format_usd
+from llmroute.explain import Decision, format_ms, format_usd, render
 from llmroute.testing import Fault, SimulatedProvider
 
 
@@ -74,6 +77,92 @@ def test_survives_pickling(decision: Decision) -> None:
     assert str(again) == str(decision)
     with pytest.raises(ValueError, match="read back"):
         again.why_not("first")
+
+
+# --- what limits, budgets, lines and caches made of it --------------------------------------------
+
+QUIET: dict[str, Any] = {
+    "metadata": {},
+    "priority": "standard",
+    "budgets": [],
+    "cache": {"status": "off", "age_ms": None, "answered_by": None},
+    "affinity": {"kind": "none", "deployment": None, "warm_tokens": 0},
+    "queued_ms": 0.0,
+    "handed_over": False,
+    "notes": [],
+}
+
+
+def budget(**changes: Any) -> dict[str, Any]:
+    plain = {"budget": "batch", "by": "acme", "share": 0.8399, "stepped_to": None, "passed": False}
+    return {**plain, **changes}
+
+
+def cache(status: str, **changes: Any) -> dict[str, Any]:
+    return {"status": status, "age_ms": None, "answered_by": None, **changes}
+
+
+def affinity(kind: str, tokens: int = 0) -> dict[str, Any]:
+    return {"kind": kind, "deployment": "second", "warm_tokens": tokens}
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ({}, []),
+        ({"priority": "batch"}, ["priority    batch"]),
+        (
+            {"budgets": [budget(stepped_to="default"), budget(by=None, share=None)]},
+            [
+                "budget batch (acme): 83 % spent, so group default",
+                "budget batch: spending unknown yet",
+            ],
+        ),
+        ({"budgets": [budget(share=0.9999)]}, ["budget batch (acme): 99 % spent"]),
+        (
+            {"budgets": [budget(share=1.02, passed=True)]},
+            ["budget batch (acme): 102 % spent, yet allowed"],
+        ),
+        ({"cache": cache("miss")}, []),
+        ({"cache": cache("hit", age_ms=12_000.0)}, ["from the cache, 12.0 s old"]),
+        (
+            {"cache": cache("hit", age_ms=5.0, answered_by="7f39")},
+            ["from the cache, 5 ms old, answered for request 7f39"],
+        ),
+        (
+            {"cache": cache("joined", answered_by="7f39")},
+            ["shared with an identical request under way, answered for request 7f39"],
+        ),
+        (
+            {"affinity": affinity("prefix", 12_000)},
+            ["affinity    prefix at second, 12,000 tokens warm"],
+        ),
+        ({"affinity": affinity("conversation")}, ["affinity    conversation at second"]),
+        ({"affinity": affinity("bound")}, ["affinity    continues what second holds"]),
+        ({"queued_ms": 1_250.0}, ["in line     1.2 s"]),
+        ({"handed_over": True}, ["handed over to a person: nothing else could serve"]),
+        ({"notes": ["a", "b"]}, ["note        a", "note        b"]),
+    ],
+)
+def test_circumstances_have_a_line_where_there_are_any(
+    decision: Decision, changes: dict[str, Any], lines: list[str]
+) -> None:
+    plain = {**decision.to_dict(), **QUIET}
+    usual = set(render(plain).splitlines()[1:])
+    said = render({**plain, **changes}).splitlines()[1:]
+    assert [line for line in said if line not in usual] == lines
+    page = Decision(json.dumps({**plain, **changes}))._repr_html_()
+    assert all(html.escape(line) in page for line in lines)
+
+
+def test_an_answer_from_the_cache_says_so_first(decision: Decision) -> None:
+    value = {**decision.to_dict(), **QUIET, "cache": cache("hit", age_ms=12_000.0)}
+    assert render({**value, "attempts": []}).startswith("ok from cache   ")
+
+
+def test_a_decision_of_before_there_were_circumstances_is_readable(decision: Decision) -> None:
+    old = {k: v for k, v in decision.to_dict().items() if k not in QUIET}
+    assert render(old).splitlines()[0] == str(decision).splitlines()[0]
 
 
 @pytest.mark.parametrize(

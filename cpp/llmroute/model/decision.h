@@ -140,8 +140,9 @@ using DecisionPtr = std::shared_ptr<const Decision>;
 
 // The stable JSON form; schema in docs/decision.schema.json.
 std::string to_json(const Decision& decision);
-// One short phrase for a candidate's reason, e.g. "breaker_open: 5 failures, next probe in 4.1 s".
-std::string describe(const CandidateRecord& candidate);
+// One short phrase for a candidate's reason, e.g. "breaker_open: 5 failures, next probe in 4.1 s". Limits
+// and budgets are named by the inventory, and numbered without one.
+std::string describe(const CandidateRecord& candidate, const Inventory* inventory = nullptr);
 // One sentence: why this deployment (or any member, for a group) did not answer; or that it did; or
 // that it was never a candidate, naming the nearest.
 std::string why_not(const Decision& decision, std::string_view deployment);

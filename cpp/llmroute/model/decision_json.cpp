@@ -91,21 +91,30 @@ Json facts_json(const Facts& facts) {
           {"images", facts.images}};
 }
 
-Json numbers_json(const CandidateRecord& record) {
-  const words::NumberNames names = words::number_names(record.reason);
+Json number_json(const CandidateRecord& record, const Inventory* inventory) {
+  switch (record.reason) {
+    case Reason::parameter_not_supported:
+      return slug(static_cast<Parameter>(static_cast<int>(record.a)));
+    case Reason::budget_exhausted:
+    case Reason::price_unknown:
+      return words::budget_name(static_cast<std::uint32_t>(record.a), inventory);
+    case Reason::priority_not_served: return priority_word(static_cast<Priority>(record.a));
+    case Reason::limit_reached: return words::limit_names(record, inventory).limit;
+    default: return float_json(record.a);
+  }
+}
+
+Json numbers_json(const CandidateRecord& record, const Inventory* inventory) {
+  const auto [a, b] = words::number_names(record.reason);
   Json out = Json::object();
-  if (record.reason == Reason::parameter_not_supported) {
-    const auto parameter = static_cast<Parameter>(static_cast<int>(record.a));
-    out[std::string(names.a)] = slug(parameter);
-    return out;
-  }
+  if (!a.empty()) out[std::string(a)] = number_json(record, inventory);
   if (record.reason == Reason::limit_reached) {
-    out[std::string(names.a)] = slug(static_cast<Limit>(static_cast<int>(record.a) % kRuleStride));
-    out[std::string(names.b)] = record.b > 0 ? float_json(record.b) : Json(nullptr);
-    return out;
+    const std::string rule = words::limit_names(record, inventory).rule;
+    out["rule"] = rule.empty() ? Json(nullptr) : Json(rule);
   }
-  if (!names.a.empty()) out[std::string(names.a)] = float_json(record.a);
-  if (!names.b.empty()) out[std::string(names.b)] = float_json(record.b);
+  if (b.empty()) return out;
+  const bool unknown = b == "free_in_ms" && !(record.b > 0);
+  out[std::string(b)] = unknown ? Json(nullptr) : float_json(record.b);
   return out;
 }
 
@@ -113,12 +122,13 @@ Json candidate_json(const Decision& decision, const CandidateRecord& record) {
   const bool kept = record.rank >= 0;
   const auto place = static_cast<std::size_t>(kept ? record.rank : 0);
   const bool noted = kept && place < decision.order_reasons.size();
+  const Inventory* inventory = decision.inventory.get();
   return {{"deployment", words::deployment_name(decision, record.deployment)},
           {"group", words::group_name(decision, record.group)},
           {"status", kept ? "kept" : "dropped"},
           {"reason", slug(record.reason)},
-          {"detail", describe(record)},
-          {"numbers", numbers_json(record)},
+          {"detail", describe(record, inventory)},
+          {"numbers", numbers_json(record, inventory)},
           {"score", float_json(record.score)},
           {"probability", float_json(record.probability)},
           {"rank", kept ? Json(record.rank) : Json(nullptr)},
@@ -159,6 +169,47 @@ Json attempt_json(const Decision& decision, const AttemptRecord& attempt) {
           {"dropped_parameters", attempt.dropped_parameters}};
 }
 
+Json budget_json(const Decision& decision, const BudgetRecord& record) {
+  return {{"budget", words::budget_name(record.rule, decision.inventory.get())},
+          {"by", record.who.empty() ? Json(nullptr) : Json(record.who)},
+          {"share", double_json(record.share)},
+          {"stepped_to", record.stepped_to ? Json(words::group_name(decision, *record.stepped_to))
+                                           : Json(nullptr)},
+          {"passed", record.passed}};
+}
+
+Json cache_json(const CacheRecord& cache) {
+  const bool hit = cache.status == CacheStatus::hit;
+  return {{"status", slug(cache.status)},
+          {"age_ms", hit ? ms_json(cache.age) : Json(nullptr)},
+          {"answered_by", cache.answered_by.empty() ? Json(nullptr) : Json(cache.answered_by)}};
+}
+
+Json affinity_json(const Decision& decision) {
+  const AffinityRecord& affinity = decision.affinity;
+  return {{"kind", slug(affinity.kind)},
+          {"deployment", affinity.deployment
+                             ? Json(words::deployment_name(decision, *affinity.deployment))
+                             : Json(nullptr)},
+          {"warm_tokens", affinity.warm.count}};
+}
+
+// What the caller said of the request, and what limits, budgets, lines and caches made of it.
+void add_circumstances(const Decision& decision, Json& out) {
+  out["metadata"] = Json::object();
+  for (const auto& [key, value] : decision.metadata) out["metadata"][key] = value;
+  out["priority"] = priority_word(decision.priority);
+  out["budgets"] = Json::array();
+  for (const BudgetRecord& record : decision.budgets) {
+    out["budgets"].push_back(budget_json(decision, record));
+  }
+  out["cache"] = cache_json(decision.cache);
+  out["affinity"] = affinity_json(decision);
+  out["queued_ms"] = ms_json(decision.queued);
+  out["handed_over"] = decision.handed_over;
+  out["notes"] = decision.notes;
+}
+
 Json plan_json(const Decision& decision) {
   std::vector<const CandidateRecord*> kept;
   for (const CandidateRecord& record : decision.candidates) {
@@ -186,8 +237,9 @@ std::string to_json(const Decision& decision) {
               {"seed", decision.seed},
               {"snapshot_version", decision.inventory ? decision.inventory->version : 0},
               {"submitted_at", wall_json(decision.submitted)},
-              {"facts", facts_json(decision.facts)},
-              {"status", slug(decision.status)}};
+              {"facts", facts_json(decision.facts)}};
+  add_circumstances(decision, out);
+  out["status"] = slug(decision.status);
   out["chosen"] =
       decision.chosen ? Json(words::deployment_name(decision, *decision.chosen)) : Json(nullptr);
   out["plan"] = plan_json(decision);

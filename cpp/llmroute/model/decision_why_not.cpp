@@ -32,7 +32,17 @@ std::string score_words(const CandidateRecord& record) {
   return buffer.data();
 }
 
-std::string dropped_clause(const CandidateRecord& record) {
+std::string bound_clause(const Decision& decision) {
+  const AffinityRecord& affinity = decision.affinity;
+  if (affinity.kind != AffinityKind::bound || !affinity.deployment) {
+    return "was dropped because the request continues something that another deployment holds";
+  }
+  return "was dropped because the request continues something that " +
+         std::string(deployment_name(decision, *affinity.deployment)) + " holds";
+}
+
+std::string dropped_clause(const Decision& decision, const CandidateRecord& record) {
+  const Inventory* inventory = decision.inventory.get();
   switch (record.reason) {
     case Reason::excluded: return "was excluded by the caller";
     case Reason::tools_not_supported:
@@ -47,7 +57,15 @@ std::string dropped_clause(const CandidateRecord& record) {
       return "was dropped because it takes no files, which the request holds";
     case Reason::not_in_order: return "was left out of the policy's order";
     case Reason::kept: return "was kept but has no place in the plan";
-    default: return "was dropped: " + describe(record);
+    case Reason::price_unknown:
+      return "was dropped because its price is unknown, so that budget \"" +
+             words::budget_name(static_cast<std::uint32_t>(record.a), inventory) +
+             "\" cannot count it";
+    case Reason::priority_not_served:
+      return "was dropped because its group keeps it for other priorities than " +
+             std::string(priority_word(static_cast<Priority>(record.a)));
+    case Reason::bound_elsewhere: return bound_clause(decision);
+    default: return "was dropped: " + describe(record, inventory);
   }
 }
 
@@ -110,7 +128,7 @@ std::string clause(const Decision& decision, DeploymentIndex index) {
     return "was never a candidate: neither group \"" + decision.group +
            "\" nor the groups behind it hold it";
   }
-  return record->rank >= 0 ? place_clause(decision, *record) : dropped_clause(*record);
+  return record->rank >= 0 ? place_clause(decision, *record) : dropped_clause(decision, *record);
 }
 
 std::string why_not_group(const Decision& decision, const Group& group) {

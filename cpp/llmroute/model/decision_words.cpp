@@ -77,6 +77,21 @@ std::string failure(const Failure& failure) {
   return out;
 }
 
+LimitNames limit_names(const CandidateRecord& record, const Inventory* inventory) {
+  const auto code = static_cast<std::uint32_t>(std::max(record.a, 0.0F));
+  LimitNames out{slug(static_cast<Limit>(code % kRuleStride)), {}};
+  if (code < kRuleStride) return out;
+  const std::size_t rule = code / kRuleStride - 1;
+  const bool known = inventory != nullptr && rule < inventory->limits.size();
+  out.rule = known ? inventory->limits[rule].name : "limits[" + std::to_string(rule) + "]";
+  return out;
+}
+
+std::string budget_name(std::uint32_t rule, const Inventory* inventory) {
+  const bool known = inventory != nullptr && rule < inventory->budgets.size();
+  return known ? inventory->budgets[rule].name : "budgets[" + std::to_string(rule) + "]";
+}
+
 std::string_view deployment_name(const Decision& decision, DeploymentIndex index) {
   if (!decision.inventory || index >= decision.inventory->deployments.size()) return "unknown";
   return decision.inventory->deployments[index].name;
@@ -96,7 +111,22 @@ std::string_view parameter_name(float index) {
   return at < slugs<Parameter>().size() ? slugs<Parameter>()[at] : std::string_view("other");
 }
 
-std::string numbers_in_words(const CandidateRecord& c) {
+std::string limit_in_words(const CandidateRecord& c, const Inventory* inventory) {
+  const words::LimitNames names = words::limit_names(c, inventory);
+  std::string out(names.limit);
+  if (!names.rule.empty()) out += " of \"" + names.rule + "\"";
+  if (c.b > 0) out += ", free in " + words::duration(static_cast<double>(c.b));
+  return out;
+}
+
+std::string budget_in_words(const CandidateRecord& c, const Inventory* inventory) {
+  const auto rule = static_cast<std::uint32_t>(std::max(c.a, 0.0F));
+  const std::string name = "\"" + words::budget_name(rule, inventory) + "\"";
+  if (c.reason == Reason::price_unknown) return "budget " + name + " cannot count it";
+  return c.b > 0 ? name + ", free in " + words::duration(static_cast<double>(c.b)) : name;
+}
+
+std::string numbers_in_words(const CandidateRecord& c, const Inventory* inventory) {
   const double a = static_cast<double>(c.a);
   const double b = static_cast<double>(c.b);
   switch (c.reason) {
@@ -112,9 +142,13 @@ std::string numbers_in_words(const CandidateRecord& c) {
       return words::count(a) + " of " + words::count(b) + " probes under way";
     case Reason::cooling_down: return words::duration(a) + " left";
     case Reason::rate_limit_exhausted: return "resets in " + words::duration(a);
-    case Reason::limit_reached:
-      return std::string(slug(static_cast<Limit>(static_cast<int>(c.a) % kRuleStride))) +
-             (b > 0 ? ", free in " + words::duration(b) : std::string());
+    case Reason::limit_reached: return limit_in_words(c, inventory);
+    case Reason::budget_exhausted:
+    case Reason::price_unknown: return budget_in_words(c, inventory);
+    case Reason::priority_not_served:
+      return "not for " + std::string(priority_word(static_cast<Priority>(c.a)));
+    case Reason::bound_elsewhere:
+      return "the request continues something that another deployment holds";
     case Reason::no_usable_key: return words::count(a) + " of " + words::count(b) + " keys dead";
     case Reason::throttled: return "next attempt in " + words::duration(a);
     default: return {};
@@ -123,9 +157,9 @@ std::string numbers_in_words(const CandidateRecord& c) {
 
 }  // namespace
 
-std::string describe(const CandidateRecord& candidate) {
+std::string describe(const CandidateRecord& candidate, const Inventory* inventory) {
   std::string out(slug(candidate.reason));
-  const std::string numbers = numbers_in_words(candidate);
+  const std::string numbers = numbers_in_words(candidate, inventory);
   return numbers.empty() ? out : out + ": " + numbers;
 }
 

@@ -24,6 +24,15 @@ NumberNames number_names(Reason reason);
 // "overloaded (529)".
 std::string failure(const Failure& failure);
 
+// The limit of limit_reached, and the table under [limits] that sets it; empty: the deployment's own.
+struct LimitNames {
+  std::string_view limit;
+  std::string rule;
+};
+LimitNames limit_names(const CandidateRecord& record, const Inventory* inventory);
+// Of a reason whose `a` is one; its place where the inventory is missing or shorter: "budgets[2]".
+std::string budget_name(std::uint32_t rule, const Inventory* inventory);
+
 // Names by index; "unknown" where the inventory is missing or shorter.
 std::string_view deployment_name(const Decision& decision, DeploymentIndex index);
 std::string_view group_name(const Decision& decision, GroupIndex index);

@@ -112,6 +112,78 @@ TEST(DecisionJson, ParameterIsASlug) {
   EXPECT_EQ(json["detail"], "parameter_not_supported: seed");
 }
 
+TEST(DecisionJson, NumbersNameWhatTheyBelongTo) {
+  struct Case {
+    Reason reason;
+    float a, b;
+    Json numbers;
+  };
+  const Case cases[] = {
+      {Reason::limit_reached,
+       1,
+       0,
+       {{"limit", "requests_per_minute"}, {"rule", nullptr}, {"free_in_ms", nullptr}}},
+      {Reason::limit_reached,
+       kRuleStride,
+       1'200,
+       {{"limit", "in_flight"}, {"rule", "tenants"}, {"free_in_ms", 1'200}}},
+      {Reason::budget_exhausted, 0, 0, {{"budget", "batch"}, {"free_in_ms", nullptr}}},
+      {Reason::budget_exhausted, 7, 60, {{"budget", "budgets[7]"}, {"free_in_ms", 60}}},
+      {Reason::price_unknown, 0, 0, {{"budget", "batch"}}},
+      {Reason::priority_not_served, kInteractive, 0, {{"priority", "interactive"}}},
+      {Reason::bound_elsewhere, 0, 0, Json::object()},
+  };
+  for (const Case& c : cases) {
+    Decision decision = testing::sample_decision();
+    decision.candidates = {testing::candidate(0, c.reason, c.a, c.b)};
+    EXPECT_EQ(form(decision)["candidates"][0]["numbers"], c.numbers) << slug(c.reason);
+  }
+}
+
+TEST(DecisionJson, Circumstances) {
+  const Json json = form(testing::sample_decision());
+  EXPECT_EQ(json["metadata"], Json({{"plan", "gold"}, {"tenant", "acme"}}));
+  EXPECT_EQ(json["priority"], "batch");
+  EXPECT_EQ(json["budgets"], Json::array({{{"budget", "batch"},
+                                           {"by", "acme"},
+                                           {"share", 0.83},
+                                           {"stepped_to", "default"},
+                                           {"passed", false}}}));
+  EXPECT_EQ(json["cache"],
+            Json({{"status", "miss"}, {"age_ms", nullptr}, {"answered_by", nullptr}}));
+  EXPECT_EQ(json["affinity"],
+            Json({{"kind", "prefix"}, {"deployment", "haiku-eu"}, {"warm_tokens", 12'000}}));
+  EXPECT_EQ(json["queued_ms"], 120);
+  EXPECT_EQ(json["handed_over"], false);
+  EXPECT_EQ(json["notes"].size(), 1U);
+}
+
+TEST(DecisionJson, CircumstancesThatAreNotThere) {
+  const Json json = form(Decision{});
+  EXPECT_EQ(json["metadata"], Json::object());
+  EXPECT_EQ(json["priority"], "standard");
+  EXPECT_EQ(json["budgets"], Json::array());
+  EXPECT_EQ(json["cache"]["status"], "off");
+  EXPECT_EQ(json["affinity"],
+            Json({{"kind", "none"}, {"deployment", nullptr}, {"warm_tokens", 0}}));
+  EXPECT_EQ(json["notes"], Json::array());
+}
+
+TEST(DecisionJson, AHitOfTheCacheAndAnUnknownShare) {
+  Decision decision = testing::sample_decision();
+  decision.cache = {CacheStatus::hit, milliseconds(12'000), "7f39"};
+  decision.priority = 7;
+  decision.budgets[0].share = std::numeric_limits<double>::quiet_NaN();
+  decision.budgets[0].who.clear();
+  decision.budgets[0].stepped_to.reset();
+  const Json json = form(decision);
+  EXPECT_EQ(json["cache"], Json({{"status", "hit"}, {"age_ms", 12'000}, {"answered_by", "7f39"}}));
+  EXPECT_EQ(json["priority"], "7");
+  EXPECT_TRUE(json["budgets"][0]["share"].is_null());
+  EXPECT_TRUE(json["budgets"][0]["by"].is_null());
+  EXPECT_TRUE(json["budgets"][0]["stepped_to"].is_null());
+}
+
 TEST(DecisionJson, BrokenTextOfAProviderIsReplaced) {
   Decision decision = testing::sample_decision();
   decision.attempts[0].outcome.failure->message = "bad \xFF byte";
@@ -147,6 +219,8 @@ TEST(DecisionJson, TheSchemaKnowsEveryWord) {
   expect_words(schema["$defs"]["failure"]["properties"]["kind"], slugs<ErrorKind>());
   expect_words(schema["$defs"]["cost"]["properties"]["kind"], slugs<CostKind>());
   expect_words(schema["properties"]["status"], slugs<DecisionStatus>());
+  expect_words(schema["properties"]["cache"]["properties"]["status"], slugs<CacheStatus>());
+  expect_words(schema["properties"]["affinity"]["properties"]["kind"], slugs<AffinityKind>());
   const Json& facts = schema["properties"]["facts"]["properties"];
   expect_words(facts["parameters"]["items"], slugs<Parameter>());
   expect_words(facts["needs"]["items"], slugs<Capability>());

@@ -123,6 +123,39 @@ TEST(WhyNot, EveryReasonMakesASentence) {
   }
 }
 
+TEST(WhyNot, NamesRulesBudgetsAndPriorities) {
+  struct Case {
+    Reason reason;
+    float a, b;
+    const char* clause;
+  };
+  const Case cases[] = {
+      {Reason::limit_reached, kRuleStride + 1, 1'200,
+       "was dropped: limit_reached: requests_per_minute of \"tenants\", free in 1.2 s."},
+      {Reason::budget_exhausted, 0, 7.2e6F,
+       "was dropped: budget_exhausted: \"batch\", free in 2.0 h."},
+      {Reason::price_unknown, 0, 0,
+       "was dropped because its price is unknown, so that budget \"batch\" cannot count it."},
+      {Reason::priority_not_served, kBatch, 0,
+       "was dropped because its group keeps it for other priorities than batch."},
+      {Reason::bound_elsewhere, 0, 0,
+       "was dropped because the request continues something that another deployment holds."},
+  };
+  for (const Case& c : cases) {
+    Decision decision = sample_decision();
+    decision.candidates = {testing::candidate(5, c.reason, c.a, c.b)};
+    EXPECT_EQ(why_not(decision, "unused"), std::string("unused ") + c.clause);
+  }
+}
+
+TEST(WhyNot, SaysWhoHoldsWhatTheRequestContinues) {
+  Decision decision = sample_decision();
+  decision.candidates = {testing::candidate(5, Reason::bound_elsewhere, 0, 0)};
+  decision.affinity = {AffinityKind::bound, 0, {}};
+  EXPECT_EQ(why_not(decision, "unused"),
+            "unused was dropped because the request continues something that haiku-eu holds.");
+}
+
 TEST(WhyNot, TheBestOfSeveralRecordsCounts) {
   Decision decision = sample_decision();
   decision.attempts = {};

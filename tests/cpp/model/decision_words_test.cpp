@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "support/sample_decision.h"
 
@@ -60,19 +61,53 @@ TEST(Describe, EveryReasonHasItsWords) {
       {Reason::cooling_down, 1'500, 0, "cooling_down: 1.5 s left"},
       {Reason::rate_limit_exhausted, 60'000, 0, "rate_limit_exhausted: resets in 60.0 s"},
       {Reason::limit_reached, 1, 1'200, "limit_reached: requests_per_minute, free in 1.2 s"},
+      {Reason::limit_reached, 0, 0, "limit_reached: in_flight"},
+      {Reason::limit_reached, kRuleStride * 3 + 2, 0,
+       "limit_reached: tokens_per_minute of \"limits[2]\""},
+      {Reason::budget_exhausted, 0, 5'400'000, "budget_exhausted: \"budgets[0]\", free in 90 min"},
+      {Reason::budget_exhausted, 1, 0, "budget_exhausted: \"budgets[1]\""},
+      {Reason::price_unknown, 0, 0, "price_unknown: budget \"budgets[0]\" cannot count it"},
+      {Reason::priority_not_served, kBatch, 0, "priority_not_served: not for batch"},
+      {Reason::priority_not_served, 7, 0, "priority_not_served: not for 7"},
+      {Reason::bound_elsewhere, 0, 0,
+       "bound_elsewhere: the request continues something that another deployment holds"},
       {Reason::no_usable_key, 2, 2, "no_usable_key: 2 of 2 keys dead"},
       {Reason::throttled, 80, 0, "throttled: next attempt in 80 ms"},
       {Reason::not_in_order, 0, 0, "not_in_order"},
   };
-  EXPECT_EQ(std::size(cases), slugs<Reason>().size());
+  std::set<Reason> seen;
   for (const Case& c : cases) {
+    seen.insert(c.reason);
     EXPECT_EQ(describe(testing::candidate(0, c.reason, c.a, c.b)), c.words);
+  }
+  EXPECT_EQ(seen.size(), slugs<Reason>().size());
+}
+
+TEST(Describe, NamesRulesByTheInventory) {
+  struct Case {
+    Reason reason;
+    float a, b;
+    const char* words;
+  };
+  const Case cases[] = {
+      {Reason::limit_reached, 1, 1'200, "limit_reached: requests_per_minute, free in 1.2 s"},
+      {Reason::limit_reached, kRuleStride + 1, 1'200,
+       "limit_reached: requests_per_minute of \"tenants\", free in 1.2 s"},
+      {Reason::limit_reached, kRuleStride * 2, 0, "limit_reached: in_flight of \"limits[1]\""},
+      {Reason::budget_exhausted, 0, 1'000, "budget_exhausted: \"batch\", free in 1.0 s"},
+      {Reason::price_unknown, 0, 0, "price_unknown: budget \"batch\" cannot count it"},
+  };
+  const auto inventory = testing::sample_inventory();
+  for (const Case& c : cases) {
+    EXPECT_EQ(describe(testing::candidate(0, c.reason, c.a, c.b), inventory.get()), c.words);
   }
 }
 
 TEST(NumberNames, ExistWhereDescribeSaysMore) {
   for (std::size_t i = 0; i < slugs<Reason>().size(); ++i) {
     const auto reason = static_cast<Reason>(i);
+    // Its words need no number.
+    if (reason == Reason::bound_elsewhere) continue;
     const bool worded = describe(testing::candidate(0, reason, 1, 1)).size() > slug(reason).size();
     EXPECT_EQ(worded, !words::number_names(reason).a.empty()) << slug(reason);
   }

@@ -38,6 +38,16 @@ inline InventoryPtr sample_inventory() {
     own.implicit = true;
     add_group(own);
   }
+  LimitRule tenants;
+  tenants.name = "tenants";
+  tenants.by = {Scope::metadata, "tenant"};
+  tenants.limits.requests_per_minute = 60;
+  inventory->limits = {tenants};
+  BudgetRule batch;
+  batch.name = "batch";
+  batch.limit = usd(40).pico;
+  batch.by = {Scope::metadata, "tenant"};
+  inventory->budgets = {batch};
   return inventory;
 }
 
@@ -106,6 +116,18 @@ inline Decision sample_decision() {
   second.cost = Cost{usd(0.00021), CostKind::exact};
   second.dropped_parameters = {"seed"};
   decision.attempts = {first, second};
+
+  decision.metadata = {{"plan", "gold"}, {"tenant", "acme"}};
+  decision.priority = kBatch;
+  BudgetRecord budget;
+  budget.who = "acme";
+  budget.share = 0.83;
+  budget.stepped_to = 1;
+  decision.budgets = {budget};
+  decision.cache.status = CacheStatus::miss;
+  decision.affinity = {AffinityKind::prefix, 0, Tokens{12'000}};
+  decision.queued = milliseconds(120);
+  decision.notes = {"the state file is busy; budget \"batch\" goes on with what it had granted"};
 
   decision.status = DecisionStatus::ok;
   decision.chosen = 4;
