@@ -65,6 +65,9 @@ void bind_vocabulary(py::module_& module) {
   out["Parameter"] = words<Parameter>();
   out["Capability"] = words<Capability>();
   out["OnInterrupt"] = words<OnInterrupt>();
+  out["CacheUse"] = words<CacheUse>();
+  out["CacheStatus"] = words<CacheStatus>();
+  out["AffinityKind"] = words<AffinityKind>();
   out["Fault"] = words<Fault>();
   out["FaultKind"] = words<FaultKind>();
   module.attr("vocabulary") = out;

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
@@ -10,6 +11,7 @@
 #include "json_body.h"
 #include "llmroute/analysis/facts.h"
 #include "llmroute/base/text.h"
+#include "llmroute/model/defaults.h"
 #include "llmroute/policy/policy.h"
 #include "llmroute/runtime/router.h"
 #include "llmroute/wire/json.h"
@@ -95,7 +97,24 @@ Body borrow(py::handle bytes, std::string_view text) {
   return {text, std::move(owner)};
 }
 
-Body body_from_bytes(const CallArguments& call) {
+py::dict dict_of(const Metadata& metadata) {
+  py::dict out;
+  for (const auto& [key, value] : metadata) out[py::str(key)] = py::str(value);
+  return out;
+}
+
+// The router's own labels are not the provider's business, but what it stores may carry them: that is
+// what OpenAI's `metadata` is for.
+void append_stored_metadata(std::string& body, const CallArguments& call,
+                            const Metadata& metadata) {
+  if (metadata.empty() || call.params.is_none()) return;
+  const py::dict params = py::reinterpret_borrow<py::dict>(call.params);
+  if (!params.contains("store") || params["store"].ptr() != Py_True) return;
+  body += ",\"metadata\":";
+  append_or_raise(body, dict_of(metadata), "metadata");
+}
+
+Body body_from_bytes(const CallArguments& call, const Metadata& metadata) {
   const std::string_view text = view_of_bytes(call.messages);
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string_view::npos && text[start] == '[') {
@@ -103,6 +122,7 @@ Body body_from_bytes(const CallArguments& call) {
     body.reserve(text.size() + 256);
     body += text;
     append_params(body, call.params);
+    append_stored_metadata(body, call, metadata);
     body.push_back('}');
     return body;
   }
@@ -113,9 +133,9 @@ Body body_from_bytes(const CallArguments& call) {
   return long_and_constant ? borrow(call.messages, text) : Body(std::string(text));
 }
 
-Body body_of(const CallArguments& call) {
+Body body_of(const CallArguments& call, const Metadata& metadata) {
   if (PyBytes_Check(call.messages.ptr()) || PyByteArray_Check(call.messages.ptr())) {
-    return body_from_bytes(call);
+    return body_from_bytes(call, metadata);
   }
   std::string body;
   body.reserve(1024);
@@ -128,6 +148,7 @@ Body body_of(const CallArguments& call) {
     append_or_raise(body, call.messages, "messages");
   }
   append_params(body, call.params);
+  append_stored_metadata(body, call, metadata);
   body.push_back('}');
   return body;
 }
@@ -150,6 +171,16 @@ std::string read_word(py::handle value, const char* name) {
   return py::cast<std::string>(value);
 }
 
+// Its UTF-8; half of a surrogate pair has none.
+std::string text_of(py::handle value, const std::string& path) {
+  if (!PyUnicode_Check(value.ptr())) invalid("must be a string", path);
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(value.ptr(), &size);
+  if (text != nullptr) return {text, static_cast<std::size_t>(size)};
+  PyErr_Clear();
+  invalid("holds half of a surrogate pair, which is no character", path);
+}
+
 void read_attempts(RequestOptions& out, py::handle value) {
   long attempts = 0;
   try {
@@ -161,14 +192,90 @@ void read_attempts(RequestOptions& out, py::handle value) {
   out.attempts = static_cast<int>(attempts);
 }
 
-void read_interrupt(RequestOptions& out, py::handle value) {
-  const std::string word = read_word(value, "on_interrupt");
-  const auto found = from_slug<OnInterrupt>(word);
-  if (!found) {
-    invalid("unknown value \"" + ellipsize(word, 40) + "\"", "on_interrupt",
-            std::string(nearest_name(word, slugs<OnInterrupt>())));
+template <class E>
+E read_slug(py::handle value, const char* name) {
+  const std::string word = read_word(value, name);
+  const auto found = from_slug<E>(word);
+  if (found) return *found;
+  invalid("unknown value \"" + ellipsize(word, 40) + "\"", name,
+          std::string(nearest_name(word, slugs<E>())));
+}
+
+// A name of the caller's own, such as that of a conversation.
+std::string read_label(py::handle value, const char* name) {
+  std::string label = text_of(value, name);
+  if (label.empty()) invalid("is empty; leave it out instead", name);
+  if (label.size() > defaults::kMaxMetadataBytes) {
+    invalid("is longer than " + std::to_string(defaults::kMaxMetadataBytes) + " bytes", name);
   }
-  out.on_interrupt = *found;
+  return label;
+}
+
+Priority read_priority(py::handle value) {
+  static constexpr std::array<std::string_view, 3> kWords = {"interactive", "standard", "batch"};
+  static constexpr char kKnown[] = "interactive, standard, batch, or 0 (first) to 9 (last)";
+  if (PyLong_Check(value.ptr()) && !PyBool_Check(value.ptr())) {
+    int overflow = 0;
+    const long number = PyLong_AsLongAndOverflow(value.ptr(), &overflow);
+    if (overflow == 0 && number >= 0 && number < static_cast<long>(kPriorities)) {
+      return static_cast<Priority>(number);
+    }
+    invalid(std::string("must be ") + kKnown, "priority");
+  }
+  if (!PyUnicode_Check(value.ptr())) invalid(std::string("must be ") + kKnown, "priority");
+  const std::string word = text_of(value, "priority");
+  if (const auto found = priority_from(word)) return *found;
+  invalid("unknown priority \"" + ellipsize(word, 40) + "\"; known: " + kKnown, "priority",
+          std::string(nearest_name(word, kWords)));
+}
+
+// --- metadata -------------------------------------------------------------------------------------
+
+std::string metadata_path(std::string_view key) { return "metadata." + ellipsize(key, 60); }
+
+// Text as it is; numbers and truth as JSON writes them.
+std::string metadata_text(py::handle value, const std::string& path) {
+  PyObject* object = value.ptr();
+  if (PyUnicode_Check(object)) return text_of(value, path);
+  if (PyBool_Check(object)) return object == Py_True ? "true" : "false";
+  const bool finite = !PyFloat_Check(object) || std::isfinite(PyFloat_AS_DOUBLE(object));
+  if ((PyLong_Check(object) || PyFloat_Check(object)) && finite) {
+    // The digits of the number itself, whatever a class derived from it would print.
+    const py::object plain = py::reinterpret_steal<py::object>(
+        PyLong_Check(object) ? PyLong_Type.tp_repr(object) : PyFloat_Type.tp_repr(object));
+    if (plain) return text_of(plain, path);
+    PyErr_Clear();  // more digits than Python writes
+    invalid("is too large a number", path);
+  }
+  invalid("must be text, a finite number, or true or false, not " +
+              py::cast<std::string>(py::type::handle_of(value).attr("__name__")),
+          path);
+}
+
+Metadata read_metadata(py::handle value) {
+  const bool table = PyDict_Check(value.ptr()) || py::hasattr(value, "keys");
+  if (!table) invalid("must be a table of texts, as in {\"tenant\": \"acme\"}", "metadata");
+  const py::dict entries(py::reinterpret_borrow<py::object>(value));
+  Metadata out;
+  for (const auto& [name, item] : entries) {
+    if (!PyUnicode_Check(name.ptr())) invalid("has a key that is not text", "metadata");
+    std::string key = text_of(name, "metadata");
+    const std::string path = metadata_path(key);
+    if (key.empty()) invalid("has an empty key", "metadata");
+    if (item.is_none()) continue;  // not given
+    std::string text = metadata_text(item, path);
+    if (key.size() > defaults::kMaxMetadataBytes || text.size() > defaults::kMaxMetadataBytes) {
+      invalid("is longer than " + std::to_string(defaults::kMaxMetadataBytes) + " bytes", path);
+    }
+    out.emplace_back(std::move(key), std::move(text));
+  }
+  if (out.size() > defaults::kMaxMetadata) {
+    invalid("has " + std::to_string(out.size()) + " entries; at most " +
+                std::to_string(defaults::kMaxMetadata),
+            "metadata");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 void read_policy(RequestOptions& out, py::handle value) {
@@ -196,13 +303,23 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
   } else if (name == "attempts") {
     read_attempts(out, value);
   } else if (name == "on_interrupt") {
-    read_interrupt(out, value);
+    out.on_interrupt = read_slug<OnInterrupt>(value, "on_interrupt");
   } else if (name == "policy") {
     read_policy(out, value);
   } else if (name == "exclude") {
     read_exclude(out, value);
   } else if (name == "drop_unsupported") {
     out.drop_unsupported = py::cast<bool>(value);
+  } else if (name == "metadata") {
+    out.metadata = read_metadata(value);
+  } else if (name == "priority") {
+    out.priority = read_priority(value);
+  } else if (name == "conversation") {
+    out.conversation = read_label(value, "conversation");
+  } else if (name == "budget") {
+    out.budget = read_label(value, "budget");
+  } else if (name == "cache") {
+    out.cache = read_slug<CacheUse>(value, "cache");
   } else if (name == "seed") {
     out.seed = py::cast<std::uint64_t>(value);
   } else {
@@ -226,7 +343,7 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
       if (!value.is_none()) read_option(request->options, py::cast<std::string>(name), value);
     }
   }
-  request->body = body_of(call);
+  request->body = body_of(call, request->options.metadata);
   if (request->body.size() > kLongBody) {
     const WithoutGil others_may_run;
     auto facts = analysis::read_facts(request->body);
@@ -300,6 +417,11 @@ void bind_request(py::module_& module) {
       .def_property_readonly(
           "needs",
           [](const Handle& h) { return py::tuple(py::cast(words_of(h.request->facts.needs))); })
+      .def_property_readonly("metadata",
+                             [](const Handle& h) { return dict_of(h.request->options.metadata); })
+      .def_property_readonly(
+          "priority",
+          [](const Handle& h) { return std::string(priority_word(h.request->options.priority)); })
       .def_property_readonly("seed", [](const Handle& h) { return h.seed; })
       .def("set_order", &set_order, py::arg("order"), py::arg("reasons"), py::arg("label"))
       .def("set_stand_in", &set_stand_in, py::arg("policy"), py::arg("failure"));

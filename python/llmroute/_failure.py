@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from llmroute.errors import (
     AllAttemptsFailedError,
     AttemptError,
+    BudgetExceededError,
     CapacityError,
     LlmrouteError,
     StreamInterruptedError,
@@ -65,7 +66,7 @@ def _build(
         if issubclass(cls, StreamInterruptedError):
             common["partial"] = partial
         return cls(message, **common)
-    if issubclass(cls, CapacityError):
+    if issubclass(cls, (BudgetExceededError, CapacityError)):
         return cls(message, retry_after=_seconds(failure), **common)
     if cls is LlmrouteError:
         return cls(message, kind=failure["kind"], **common)

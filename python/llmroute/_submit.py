@@ -26,6 +26,8 @@ _build.check(os.path.dirname(__file__), _core.build_id)
 # Seconds for which the answer of a callable key is used again.
 _KEY_LIFETIME_S = 1.0
 
+_NO_ACCOUNT = (None, None, None, None, None)
+
 
 class Shared:
     """One router, whichever faces look at it."""
@@ -223,18 +225,28 @@ def call_options(
     exclude: Iterable[str],
     drop_unsupported: bool,
     attempts: int | None,
+    account: tuple[Any, Any, Any, Any, Any],
     on_interrupt: str | None = None,
 ) -> dict[str, Any] | None:
-    """Gather what is not part of the body; None where nothing differs from the defaults."""
-    given = (deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt)
-    if given == (None, None, (), False, None, None):
+    """Gather what is not part of the body; None where nothing differs from the defaults.
+
+    `account` is metadata, priority, conversation, budget and cache.
+    """
+    common = (deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt)
+    if common == (None, None, (), False, None, None) and account == _NO_ACCOUNT:
         return None
+    metadata, priority, conversation, budget, cache = account
     return {
         "deadline_ms": deadline_ms,
         "policy": policy if isinstance(policy, str) else None,
         "exclude": exclude or None,
         "drop_unsupported": drop_unsupported or None,
         "attempts": attempts,
+        "metadata": metadata,
+        "priority": priority,
+        "conversation": conversation,
+        "budget": budget,
+        "cache": cache,
         "on_interrupt": on_interrupt,
     }
 

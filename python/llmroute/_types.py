@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 __all__ = [
+    "AffinityKind",
+    "CacheStatus",
+    "CacheUse",
     "Capability",
     "CostKind",
     "DecisionStatus",
@@ -70,6 +73,9 @@ DeltaKind = Literal["text", "refusal", "reasoning", "tool_call", "finish", "usag
 DecisionStatus = Literal["pending", "ok", "failed", "cancelled"]
 CostKind = Literal["exact", "estimated", "unknown"]
 OnInterrupt = Literal["raise", "restart"]
+CacheUse = Literal["use", "refresh", "off"]
+CacheStatus = Literal["off", "miss", "hit", "joined"]
+AffinityKind = Literal["none", "conversation", "prefix", "bound"]
 Fault = Literal["nobody", "caller", "deployment", "key", "router"]
 Capability = Literal["tools", "vision", "json_schema", "audio", "files"]
 Parameter = Literal[

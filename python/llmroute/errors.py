@@ -10,7 +10,7 @@
         NoCandidateError
         PolicyError
         CapacityError                         .retry_after
-        BudgetExceededError
+        BudgetExceededError                   .retry_after
       AttemptError                            .deployment .status_code .provider_code .retry_after
         ConnectError
         ProtocolError
@@ -268,9 +268,34 @@ class CapacityError(RoutingError):
 
 
 class BudgetExceededError(RoutingError):
-    """A budget of money is spent."""
+    """A budget is spent.
+
+    Parameters
+    ----------
+    message : str
+        Which budget, whose, and how much.
+    retry_after : float, optional
+        Seconds until its period ends.
+
+    Examples
+    --------
+    >>> from llmroute.errors import BudgetExceededError
+    >>> BudgetExceededError("budget batch of acme is spent", retry_after=5400.0).retry_after
+    5400.0
+    """
 
     kind = "budget_exceeded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        decision: Any = None,
+    ) -> None:
+        super().__init__(message, request_id=request_id, decision=decision)
+        self.retry_after = retry_after
 
 
 class AttemptError(LlmrouteError):

@@ -45,12 +45,18 @@ class PolicyRequest(Protocol):
         The caller's own bound, where there is one.
     messages : list of dict
         The messages in OpenAI's shape; parsed when first read.
+    metadata : dict of str to str
+        The caller's labels, such as ``tenant``.
+    priority : str
+        ``interactive``, ``standard``, ``batch``, or a digit.
     """
 
     model: str
     prompt_tokens: int
     max_output_tokens: int | None
     messages: list[dict[str, Any]]
+    metadata: dict[str, str]
+    priority: str
 
 
 class Candidate(Protocol):

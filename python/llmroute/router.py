@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from llmroute._types import OnInterrupt
+    from llmroute._types import CacheUse, OnInterrupt
     from llmroute.explain import Decision
     from llmroute.policies import Policy, PolicyFunction
 
@@ -115,6 +115,11 @@ class Router:
         exclude: Iterable[str] = (),
         drop_unsupported: bool = False,
         attempts: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        conversation: str | None = None,
+        budget: str | None = None,
+        cache: CacheUse | None = None,
         **params: Any,
     ) -> Reply:
         """Send one request and wait for the whole answer.
@@ -137,6 +142,18 @@ class Router:
             ``decision.dropped_parameters``, instead of dropping the deployment.
         attempts : int, optional
             Most attempts in all, instead of the configuration's.
+        metadata : mapping of str to str, optional
+            Labels of the request, by which limits, budgets, queues and caches count, such as
+            ``{"tenant": "acme"}``. Numbers and booleans become text; None means not given. They
+            stay here, except together with ``store=True``, where OpenAI keeps them with the answer.
+        priority : str or int, optional
+            ``"interactive"``, ``"standard"`` or ``"batch"``, or 0 (first) to 9 (last).
+        conversation : str, optional
+            Id of the conversation it belongs to; default: known by its messages.
+        budget : str, optional
+            A budget of the configuration that it also counts against.
+        cache : {"use", "refresh", "off"}, optional
+            Answer from the cache where it can; ask anyway and keep the answer; or neither.
         **params
             Parameters of OpenAI's chat completions: ``temperature``, ``tools``,
             ``response_format`` ... None means not given.
@@ -154,6 +171,10 @@ class Router:
             No deployment could take it; ``error.decision`` has each one's reason.
         AllAttemptsFailedError
             ``error.attempts`` in order.
+        CapacityError
+            A limit or bound of this router is reached; ``error.retry_after`` says for how long.
+        BudgetExceededError
+            A budget is spent; ``error.retry_after`` says until when.
         DeadlineExceededError
             The deadline passed.
         AttemptError
@@ -164,7 +185,8 @@ class Router:
         >>> reply = router.chat("Explain TCP slow start", model="fast")        # doctest: +SKIP
         >>> reply.text, reply.cost_usd                                         # doctest: +SKIP
         """
-        options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
+        account = (metadata, priority, conversation, budget, cache)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts, account)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
         if shared.plans(policy):
@@ -185,6 +207,11 @@ class Router:
         exclude: Iterable[str] = (),
         drop_unsupported: bool = False,
         attempts: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        conversation: str | None = None,
+        budget: str | None = None,
+        cache: CacheUse | None = None,
         on_interrupt: OnInterrupt = "raise",
         **params: Any,
     ) -> Stream:
@@ -196,7 +223,9 @@ class Router:
             What happens when a stream breaks after content was read: `StreamInterruptedError`, or
             another attempt, announced by a delta of kind ``restart``: what came before it is to be
             discarded.
-        messages, model, deadline_ms, policy, exclude, drop_unsupported, attempts, **params
+        messages, model, deadline_ms, policy, exclude, drop_unsupported, attempts, metadata
+            See `chat`.
+        priority, conversation, budget, cache, **params
             See `chat`.
 
         Returns
@@ -215,8 +244,9 @@ class Router:
         ...     for delta in stream:
         ...         print(delta.text, end="")
         """
+        account = (metadata, priority, conversation, budget, cache)
         options = call_options(
-            deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt
+            deadline_ms, policy, exclude, drop_unsupported, attempts, account, on_interrupt
         )
         shared = self._shared
         request = shared.prepare(messages, model, True, params, options)
@@ -233,13 +263,20 @@ class Router:
         policy: AnyPolicy | None = None,
         exclude: Iterable[str] = (),
         drop_unsupported: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        conversation: str | None = None,
+        budget: str | None = None,
+        cache: CacheUse | None = None,
         **params: Any,
     ) -> Decision:
         """Say where a request would go and why, without calling anyone.
 
         Parameters
         ----------
-        messages, model, deadline_ms, policy, exclude, drop_unsupported, **params
+        messages, model, deadline_ms, policy, exclude, drop_unsupported, metadata, priority
+            See `chat`.
+        conversation, budget, cache, **params
             See `chat`.
 
         Returns
@@ -257,7 +294,8 @@ class Router:
         """
         from llmroute.explain import Decision
 
-        options = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
+        account = (metadata, priority, conversation, budget, cache)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, None, account)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
         if shared.plans(policy):
@@ -371,6 +409,11 @@ class AsyncRouter:
         exclude: Iterable[str] = (),
         drop_unsupported: bool = False,
         attempts: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        conversation: str | None = None,
+        budget: str | None = None,
+        cache: CacheUse | None = None,
         **params: Any,
     ) -> Reply:
         """Send one request and await the whole answer; see `Router.chat`.
@@ -379,7 +422,8 @@ class AsyncRouter:
         --------
         >>> reply = await router.chat("hi", model="fast", deadline_ms=8000)    # doctest: +SKIP
         """
-        options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts)
+        account = (metadata, priority, conversation, budget, cache)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts, account)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
         if shared.plans(policy):
@@ -400,6 +444,11 @@ class AsyncRouter:
         exclude: Iterable[str] = (),
         drop_unsupported: bool = False,
         attempts: int | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        conversation: str | None = None,
+        budget: str | None = None,
+        cache: CacheUse | None = None,
         on_interrupt: OnInterrupt = "raise",
         **params: Any,
     ) -> AsyncStream:
@@ -411,8 +460,9 @@ class AsyncRouter:
         ...     async for delta in stream:
         ...         print(delta.text, end="")
         """
+        account = (metadata, priority, conversation, budget, cache)
         options = call_options(
-            deadline_ms, policy, exclude, drop_unsupported, attempts, on_interrupt
+            deadline_ms, policy, exclude, drop_unsupported, attempts, account, on_interrupt
         )
         request = self._shared.prepare(messages, model, True, params, options)
         return AsyncStream(self._shared, request, policy, deadline_ms)
@@ -426,12 +476,18 @@ class AsyncRouter:
         policy: AnyPolicy | None = None,
         exclude: Iterable[str] = (),
         drop_unsupported: bool = False,
+        metadata: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        conversation: str | None = None,
+        budget: str | None = None,
+        cache: CacheUse | None = None,
         **params: Any,
     ) -> Decision:
         """Say where a request would go and why; see `Router.explain`."""
         from llmroute.explain import Decision
 
-        options = call_options(deadline_ms, policy, exclude, drop_unsupported, None)
+        account = (metadata, priority, conversation, budget, cache)
+        options = call_options(deadline_ms, policy, exclude, drop_unsupported, None, account)
         shared = self._shared
         request = shared.prepare(messages, model, False, params, options)
         if shared.plans(policy):

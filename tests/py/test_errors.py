@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
 import pickle
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from llmroute import errors
+from llmroute._failure import error_of
 from llmroute.errors import AttemptError, ConfigError, LlmrouteError, RoutingError
 
 ABSTRACT = {LlmrouteError, RoutingError, AttemptError}
@@ -84,6 +86,7 @@ def test_every_instance_carries_the_common_fields(error: type[LlmrouteError]) ->
 EXTRA: dict[type[LlmrouteError], dict[str, Any]] = {
     ConfigError: {"path": "groups.fast", "nearest": "fast", "file": "a.toml", "line": 3},
     errors.CapacityError: {"retry_after": 1.5},
+    errors.BudgetExceededError: {"retry_after": 5400.0},
     errors.AllAttemptsFailedError: {"attempts": (errors.ServerError("boom", status_code=500),)},
 }
 ATTEMPT = {
@@ -136,3 +139,25 @@ def test_config_error_says_where(extra: dict[str, Any], text: str) -> None:
 
 def test_kind_can_be_given_for_kinds_without_a_class() -> None:
     assert LlmrouteError("gone", kind="cancelled").kind == "cancelled"
+
+
+class FailedResult:
+    """What the core gives for a request that found no way; only what is read of it."""
+
+    ok = False
+
+    def __init__(self, kind: str, retry_after_ms: float | None) -> None:
+        failure = {"kind": kind, "message": "spent", "retry_after_ms": retry_after_ms}
+        value = {"request_id": "7f3a", "attempts": [], "failure": failure}
+        self.decision_json = json.dumps(value)
+
+    def why_not(self, deployment: str) -> str:
+        return deployment
+
+
+@pytest.mark.parametrize("kind", ["capacity", "budget_exceeded"])
+@pytest.mark.parametrize(("ms", "seconds"), [(90_000, 90.0), (None, None)])
+def test_what_frees_again_says_when(kind: str, ms: float | None, seconds: float | None) -> None:
+    error: Any = error_of(cast(Any, FailedResult(kind, ms)))
+    assert type(error) is errors.error_class(kind)
+    assert (error.retry_after, error.request_id, error.message) == (seconds, "7f3a", "spent")
