@@ -189,8 +189,9 @@ def check(source: Source) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``groups`` and ``deployments`` as they were understood, and ``warnings``: what is allowed
-        but will not work as it stands, such as a key variable that is not set.
+        ``groups``, ``deployments``, ``limits``, ``budgets``, ``queue``, ``cache`` and ``state`` as
+        they were understood, and ``warnings``: what is allowed but will not work as it stands, such
+        as a key variable that is not set.
 
     Raises
     ------
@@ -214,6 +215,8 @@ def check(source: Source) -> dict[str, Any]:
     if failure is not None:
         raise failure
     meaning["warnings"] = _warnings(meaning.get("deployments", {}))
+    if meaning.get("budgets") and meaning["state"]["path"] is None:
+        meaning["warnings"].append("budgets: without [state] a restart forgets what was spent")
     return meaning
 
 
@@ -429,6 +432,7 @@ class _Builder:
 
     def build(self, document: Mapping[str, Any]) -> LoadedConfig:
         plain = self.table(document, ())
+        self.resolve_zones(plain.get("budgets"))
         return LoadedConfig(
             json.dumps(plain, allow_nan=False),
             secrets=self.secrets,
@@ -438,8 +442,10 @@ class _Builder:
             form=self.place._form,
         )
 
-    def fail(self, steps: tuple[str | int, ...], message: str) -> ConfigError:
-        return self.place.located(ConfigError(message, path=_path(steps)))
+    def fail(
+        self, steps: tuple[str | int, ...], message: str, nearest: str | None = None
+    ) -> ConfigError:
+        return self.place.located(ConfigError(message, path=_path(steps), nearest=nearest))
 
     def plain(self, value: Any, steps: tuple[str | int, ...]) -> Any:
         self.values += 1
@@ -477,6 +483,30 @@ class _Builder:
                 )
             made[key] = self.plain(item, below)
         return made
+
+    def resolve_zones(self, budgets: Any) -> None:
+        """Put its offsets beside the name of every budget's time zone; the core has no zones."""
+        for name, budget in budgets.items() if isinstance(budgets, dict) else ():
+            if not isinstance(budget, dict):
+                continue
+            if "timezone_offsets" in budget:
+                path = ("budgets", name, "timezone_offsets")
+                raise self.fail(path, "is an unknown key", "timezone")
+            if isinstance(budget.get("timezone"), str):
+                self.resolve_zone(budget, ("budgets", name, "timezone"))
+
+    def resolve_zone(self, budget: dict[str, Any], steps: tuple[str, ...]) -> None:
+        from llmroute import _zones
+
+        if not _zones.is_name(budget["timezone"]):
+            return
+        failure: ConfigError | None = None
+        try:
+            budget["timezone_offsets"] = _zones.offsets(budget["timezone"])
+        except _zones.UnknownZone as unknown:
+            failure = self.fail(steps, str(unknown), unknown.nearest)
+        if failure is not None:
+            raise failure
 
     def check_depth(self, steps: tuple[str | int, ...]) -> None:
         if len(steps) >= _MAX_DEPTH:

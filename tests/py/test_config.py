@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
 import gc
 import json
 import pickle
+import time
 import traceback
+import zoneinfo
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmroute import config
+from llmroute import _zones, config
 from llmroute.errors import ConfigError
 from llmroute.policies import Policy
 
@@ -317,3 +321,104 @@ def test_warnings_name_what_will_not_work(monkeypatch: pytest.MonkeyPatch, tmp_p
         "bad: the key file /nonexistent cannot be read",
         "bad: its key goes to h.example over plain http",
     ]
+
+
+# --- time zones -----------------------------------------------------------------------------------
+
+
+def zoned(**budget: Any) -> dict[str, Any]:
+    return {"groups": {"g": {"deployments": ["ollama/m"]}}, "budgets": {"b": budget}}
+
+
+@pytest.mark.parametrize("name", ["UTC", "+02:00", "-05:30", ""])
+def test_what_the_core_understands_is_left_to_it(name: str) -> None:
+    assert document(zoned(timezone=name)) == zoned(timezone=name)
+
+
+def test_a_zones_name_becomes_offsets() -> None:
+    budget = document(zoned(timezone="Europe/Berlin"))["budgets"]["b"]
+    assert budget["timezone"] == "Europe/Berlin"
+    offsets = budget["timezone_offsets"]
+    assert offsets[0][1] == 3600
+    assert [1585443600, 7200] in offsets  # 2020-03-29, 01:00 UTC
+    assert config.check(zoned(timezone="Europe/Berlin", limit_usd=1))["budgets"]["b"] == {
+        "limit_usd": 1.0,
+        "per": "day",
+        "timezone": "Europe/Berlin",
+        "by": "all",
+        "only": [],
+        "groups": [],
+        "at": [],
+        "on_exhausted": "reject",
+    }
+
+
+@pytest.mark.parametrize(
+    ("budgets", "path", "nearest", "words"),
+    [
+        ({"b": {"timezone": "Europe/Berln"}}, "b.timezone", "Europe/Berlin", "unknown time zone"),
+        ({"b": {"timezone": "europe"}}, "b.timezone", None, "unknown time zone"),
+        ({"b": {"timezone": "../x"}}, "b.timezone", None, "unknown time zone"),
+        ({"b": {"timezone": "a\0b"}}, "b.timezone", None, "unknown time zone"),
+        ({"b": {"timezone": "x" * 5000}}, "b.timezone", None, "unknown time zone"),
+        ({"b": {"timezone_offsets": []}}, "b.timezone_offsets", "timezone", "unknown key"),
+        ({"a.b": {"timezone": "Mars"}}, '"a.b".timezone', None, "unknown time zone"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_zone_that_is_none(
+    budgets: dict[str, Any], path: str, nearest: str | None, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        config.load({"budgets": budgets})
+    assert caught.value.path == f"budgets.{path}"
+    if nearest is not None:
+        assert caught.value.nearest == nearest
+    assert caught.value.__context__ is None
+
+
+def test_a_zone_that_is_none_has_its_line(write: WriteFile) -> None:
+    path = write("a.toml", '[budgets.b]\nlimit_usd = 1\ntimezone = "Europe/Pariss"\n')
+    with pytest.raises(ConfigError) as caught:
+        config.load(path)
+    assert (caught.value.line, caught.value.nearest) == (3, "Europe/Paris")
+
+
+def test_a_machine_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        raise zoneinfo.ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(_zones.zoneinfo, "ZoneInfo", missing)
+    monkeypatch.setattr(_zones.zoneinfo, "available_timezones", set)
+    with pytest.raises(ConfigError, match="no time zone data; install the package tzdata"):
+        config.load(zoned(timezone="Asia/Kathmandu"))
+
+
+@pytest.mark.parametrize("budgets", [3, [], {"b": 3}, {"b": {"timezone": 3}}, {"b": {}}])
+def test_other_shapes_are_left_to_the_core(budgets: Any) -> None:
+    assert document({"budgets": budgets}) == {"budgets": budgets}
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Berlin", "Africa/Casablanca", "America/New_York", "Asia/Tokyo"]
+)
+def test_offsets_are_those_of_the_zone(name: str) -> None:
+    changes = _zones.offsets(name)
+    starts = [start for start, _ in changes]
+    assert starts == sorted(set(starts))
+    now = int(time.time())
+    assert starts[0] <= now - 365 * 86_400
+    zone = zoneinfo.ZoneInfo(name)
+    around = [start + delta for start in starts[1:] for delta in (-1, 0, 1)]
+    for second in [*around, now, now + 39 * 365 * 86_400]:
+        ahead = changes[bisect.bisect_right(starts, second) - 1][1]
+        assert datetime.fromtimestamp(second, zone).utcoffset() == timedelta(seconds=ahead)
+
+
+def test_budgets_in_memory_are_warned_of(tmp_path: Path) -> None:
+    warning = "budgets: without [state] a restart forgets what was spent"
+    source = zoned(limit_requests=5)
+    assert warning in config.check(source)["warnings"]
+    kept = {**source, "state": {"path": str(tmp_path / "state")}}
+    assert config.check(kept)["warnings"] == []
+    assert warning not in config.check({"groups": source["groups"]})["warnings"]

@@ -50,10 +50,20 @@ def test_every_policy_is_listed(page: str) -> None:
 
 
 def test_the_first_example_can_be_used(page: str, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    first, *_ = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     file = tmp_path / "llmroute.toml"
-    file.write_text(example)
+    file.write_text(first)
     assert list(config.check(file)["groups"]) == ["fast"]
+
+
+def test_the_example_of_amounts_can_be_used(page: str, tmp_path: Path) -> None:
+    _, amounts = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "amounts.toml"
+    file.write_text(amounts)
+    meaning = config.check(file)
+    for table in ("limits", "budgets", "queue", "cache", "state"):
+        assert meaning[table]
+    assert meaning["groups"]["fast"]["on_exhausted"] == [{"queue_ms": 2000.0}, "reject"]
 
 
 def test_the_python_example_can_be_used(page: str) -> None:
@@ -69,9 +79,13 @@ WHOLE = {
     "version": 1,
     "groups": {
         "fast": {
-            "deployments": ["openai/gpt-4o-mini", {"use": "local", "weight": 3}],
+            "deployments": [
+                "openai/gpt-4o-mini",
+                {"use": "local", "weight": 3, "priorities": ["batch", 9]},
+            ],
             "policy": {"name": "least_latency", "jitter": 0.2},
             "fallbacks": ["slow"],
+            "on_exhausted": [{"queue_ms": 2000}, "least_bad", {"group": "slow"}, "reject"],
         },
         "slow": {"deployments": ["local"], "policy": "ordered"},
     },
@@ -85,6 +99,21 @@ WHOLE = {
         }
     },
     "resilience": {"attempts": 3, "breaker": {"probes": 2}},
+    "limits": {"tenants": {"by": "metadata.tenant", "requests_per_minute": 5}},
+    "budgets": {
+        "batch": {
+            "limit_usd": 40,
+            "per": "day",
+            "timezone": "Europe/Berlin",
+            "by": "metadata.tenant",
+            "groups": ["*"],
+            "at": [{"share": 0.8, "group": "slow"}],
+            "on_exhausted": "allow",
+        }
+    },
+    "queue": {"max_waiting": 10, "weights": {"acme": 2}},
+    "cache": {"exact": {"ttl_s": 60}, "affinity": {}},
+    "state": {"path": "llmroute.state"},
     "providers": {"corp": {"base_url": "https://llm.example/v1", "api_key": "env:CORP_KEY"}},
 }
 
@@ -109,6 +138,19 @@ def changed(**top: Any) -> dict[str, Any]:
         ),
         (changed(resilience={"attempts": 0}), False),
         (changed(resilience={"timeouts": {"ttft": 1}}), False),
+        (changed(limits={"l": {"in_flight": 0}}), False),
+        (changed(limits={"l": {"in_flight": 1, "by": 3}}), False),
+        (changed(budgets={"b": {"limit_usd": 0}}), False),
+        (changed(budgets={"b": {"limit_usd": 1, "per": "week"}}), False),
+        (changed(budgets={"b": {"limit_usd": 1, "timezone_offsets": [[0, 0]]}}), False),
+        (changed(budgets={"b": {"limit_usd": 1, "at": [{"share": 1}]}}), False),
+        (changed(queue={"max_waiting": 0}), False),
+        (changed(cache={"exact": {"ttl": 5}}), False),
+        (changed(state={}), False),
+        (
+            changed(groups={"slow": {"deployments": ["openai/a"], "on_exhausted": ["wait"]}}),
+            False,
+        ),
         (changed(deployments={"d": {"provider": "openai", "model": "m", "lacks": ["x"]}}), False),
     ],
 )
