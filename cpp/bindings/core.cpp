@@ -6,7 +6,7 @@
 #include <random>
 
 #include "llmroute/base/random.h"
-#include "llmroute/policy/filter.h"
+#include "llmroute/cache/prefix.h"
 #include "request.h"
 #include "state.h"
 
@@ -198,7 +198,16 @@ std::shared_ptr<RequestHandle> prepare(CoreState& core, const py::object& messag
                                        const py::object& params, const py::object& options) {
   std::uint64_t seed = 0;
   std::string id = core.next_request_id(seed);
-  return prepare_request({messages, model, stream, params, options}, std::move(id), seed);
+  auto handle = prepare_request({messages, model, stream, params, options}, std::move(id), seed);
+  const InventoryPtr inventory = core.inventory();
+  ChatRequest& request = *handle->request;
+  if (inventory->cache.affinity && request.body.size() > kLongBody) {
+    const WithoutGil others_may_run;
+    cache::mark_prefixes(request, *inventory, core.options().seed);
+  } else {
+    cache::mark_prefixes(request, *inventory, core.options().seed);
+  }
+  return handle;
 }
 
 FeedPtr open(CoreState& core, const RequestHandle& handle, PortState* port) {
@@ -222,10 +231,9 @@ double price_or_infinity(const std::optional<double>& price) {
   return price.value_or(std::numeric_limits<double>::infinity());
 }
 
-// An unknown cost sorts last.
-double estimated_usd(const Candidate& candidate, const RequestHandle& handle) {
-  const policy::Demand demand(handle.request->facts);
-  const double usd = demand.usd(policy::fitness_of(candidate.deployment()));
+// Of the request that the candidates were listed for, with what is warm; an unknown one sorts last.
+double estimated_usd(const Candidate& candidate, const RequestHandle&) {
+  const double usd = candidate.view.record.estimated_usd;
   return std::isnan(usd) ? std::numeric_limits<double>::infinity() : usd;
 }
 

@@ -20,9 +20,6 @@ namespace llmroute::bindings {
 
 namespace {
 
-// Reading a longer body takes long enough to let other threads run.
-constexpr std::size_t kLongBody = 256 * 1024;
-
 [[noreturn]] void invalid(std::string message, std::string path = {}, std::string nearest = {}) {
   throw Raised(make_error(ErrorKind::invalid_argument, std::move(message), std::move(path),
                           std::move(nearest)));

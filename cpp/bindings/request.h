@@ -1,12 +1,16 @@
 // From a call's arguments to a checked request.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "bindings.h"
 
 namespace llmroute::bindings {
+
+// Reading a longer body takes long enough to let other threads run.
+inline constexpr std::size_t kLongBody = 256 * 1024;
 
 struct CallArguments {
   py::handle messages;  // str, list, or bytes of a whole body or of a messages array

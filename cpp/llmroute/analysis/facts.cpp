@@ -175,14 +175,14 @@ class FactsReader : public wire::JsonEvents {
   std::size_t text_bytes_ = 0;
 };
 
-Tokens estimate_prompt(const FactsReader& reader) {
-  constexpr std::int64_t kPerMessage = 4;  // role and separators, as OpenAI's cookbook counts
-  const double text = static_cast<double>(reader.text_bytes()) / defaults::kBytesPerToken;
-  return Tokens{static_cast<std::int64_t>(text) + 1 + kPerMessage * reader.facts.messages +
-                defaults::kImageTokens * reader.facts.images};
-}
-
 }  // namespace
+
+Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint32_t images) {
+  constexpr std::int64_t kPerMessage = 4;  // role and separators, as OpenAI's cookbook counts
+  const double text = static_cast<double>(text_bytes) / defaults::kBytesPerToken;
+  return Tokens{static_cast<std::int64_t>(text) + 1 + kPerMessage * messages +
+                defaults::kImageTokens * images};
+}
 
 Result<Facts> read_facts(std::string_view body) {
   if (body.size() > defaults::kMaxRequestBytes) {
@@ -200,7 +200,8 @@ Result<Facts> read_facts(std::string_view body) {
     return make_error(ErrorKind::invalid_argument,
                       "a request needs at least one message in `messages`", "messages");
   }
-  reader.facts.prompt_tokens = estimate_prompt(reader);
+  reader.facts.prompt_tokens =
+      estimate_prompt(reader.text_bytes(), reader.facts.messages, reader.facts.images);
   return reader.facts;
 }
 

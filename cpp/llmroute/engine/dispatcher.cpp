@@ -56,6 +56,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   ledger_.configure(*inventory);
   budgets_.configure(*inventory);
   queue_.configure(inventory->queue);
+  affinity_.configure(*inventory);
   retry_budget_.configure(inventory->resilience.retry_share);
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
@@ -88,8 +89,9 @@ Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
   return {inventory_,     {*inventory_, board_, ledger_, budgets_, proofs_, now},
           planner_,       retry_budget_,
           hedge_budgets_, queue_,
-          lease_waiters_, displaced_,
-          scratch_,       actions};
+          affinity_,      lease_waiters_,
+          displaced_,     scratch_,
+          actions};
 }
 
 RequestMachine* Dispatcher::find(RequestId request) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "llmroute/base/random.h"
+#include "llmroute/cache/affinity.h"
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
@@ -130,6 +131,7 @@ class Dispatcher {
   RetryBudget retry_budget_;
   HedgeBudgets hedge_budgets_;
   Proofs proofs_;
+  cache::Affinity affinity_;
   std::vector<policy::PlanStep> scratch_;
   Random random_;
   std::size_t max_in_flight_;

@@ -147,8 +147,9 @@ void RequestMachine::plan(Surroundings& s) {
   route_.clear();
   decision_.candidates.clear();
   s.scratch.clear();
-  s.planner.plan(group_, *request_, s.senses.board, s.now(), random_, decision_.candidates,
-                 s.scratch);
+  decision_.affinity =
+      s.planner.plan(group_, *request_, s.senses.board, s.now(), random_, decision_.candidates,
+                     s.scratch, s.affinity.look_up(*request_, s.now()));
   apply_claims(s);
   add_places(s, 0);
   const auto& records = decision_.candidates;
@@ -167,7 +168,7 @@ void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& grou
     const std::size_t ranked = route_.ranked();
     s.scratch.assign(ranked, {});  // ranks go on from there
     s.planner.extend(group, *request_, s.senses.board, s.now(), random_, decision_.candidates,
-                     s.scratch);
+                     s.scratch, s.affinity.look_up(*request_, s.now()));
     s.scratch.erase(s.scratch.begin(), s.scratch.begin() + static_cast<std::ptrdiff_t>(ranked));
     apply_claims(s);
     add_places(s, known);
@@ -351,7 +352,9 @@ void RequestMachine::on_content(Surroundings& s, AttemptId attempt, Duration ttf
   if (running == nullptr || running->content_at != kNever) return;
   running->content_at = s.now();
   hedge_at_ = kNever;
-  standing(s).on_first_content(route_[running->slot].deployment, ttft, running->work);
+  const DeploymentIndex deployment = route_[running->slot].deployment;
+  standing(s).on_first_content(deployment, ttft, running->work);
+  s.affinity.note_warm(*request_, inventory_->deployments[deployment], s.now());
   stop_all_but(s, attempt);
 }
 

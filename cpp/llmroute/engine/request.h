@@ -66,6 +66,7 @@ struct Surroundings {
   RetryBudget& retry_budget;
   HedgeBudgets& hedge_budgets;
   WaitQueue& queue;
+  cache::Affinity& affinity;
   std::vector<RequestId>& lease_waiters;
   std::vector<RequestId>& displaced;  // from their lines, still to be told
   std::vector<policy::PlanStep>& scratch;

@@ -80,7 +80,11 @@ void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome 
                                  std::vector<std::string> dropped) {
   AttemptRecord& record = decision_.attempts[ended.number - 1];
   standing(s).on_outcome(record.deployment, record.key, outcome, ended.work);
-  if (outcome.ok()) s.retry_budget.on_success();
+  if (outcome.ok()) {
+    s.retry_budget.on_success();
+    s.affinity.note_answer(*request_, inventory_->deployments[record.deployment], outcome.reply_id,
+                           s.now());
+  }
   if (ended.on_loan) settle_loan(s, outcome);
   record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
   claims_.settle(s.senses.ledger, s.senses.budgets, ended.drawn, outcome, record.cost, s.now());

@@ -80,6 +80,8 @@ inline constexpr std::size_t kMaxMetadata = 64;  // entries of one request
 inline constexpr std::size_t kMaxMetadataBytes = 512;  // of one key or value
 inline constexpr std::size_t kMaxStoreJobs = 1'024;    // calls that wait for the state file
 inline constexpr std::size_t kMaxNotices = 32;         // that nobody has taken yet
+// Conversations, warm prefixes and replies whose place is remembered: of each.
+inline constexpr std::size_t kMaxRemembered = 50'000;
 inline constexpr int kMaxJsonDepth = 64;
 inline constexpr std::size_t kMaxDeployments = 10'000;
 inline constexpr std::size_t kMaxErrorBodyBytes = 64U << 10;  // read for classification

@@ -53,6 +53,7 @@ struct Outcome {
   Duration total{};
   AnnouncedLimits limits;
   std::string finish_reason;  // canonical, OpenAI's words
+  std::string reply_id;  // the provider's; only of whole replies and where affinity is asked for
   bool ok() const { return !failure && !cancelled; }
 };
 

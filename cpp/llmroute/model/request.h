@@ -110,7 +110,10 @@ struct ChatRequest {
   Body body;       // a JSON object with `messages`; UTF-8; depth checked
   RequestOptions options;
   Facts facts;
-  std::vector<PrefixMark> prefixes;  // shortest first; empty where nobody asks for affinity
+  // What follows is filled where the inventory asks for affinity.
+  std::vector<PrefixMark> prefixes;  // shortest first
+  std::string previous_reply;        // id of the reply that it continues; empty: none
+  bool sealed_reasoning = false;     // holds reasoning that only the account it came from can read
 };
 
 }  // namespace llmroute

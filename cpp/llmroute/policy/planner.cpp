@@ -23,6 +23,12 @@ void fill(CandidateRecord& record, DeploymentIndex deployment, GroupIndex group,
   record.estimated_usd = usd;
 }
 
+// What a cached input token costs less than another; 0 where that is not known.
+double saving_of(const Price& price) {
+  if (!price.input_usd_per_million || !price.cached_input_usd_per_million) return 0;
+  return std::max(0.0, *price.input_usd_per_million - *price.cached_input_usd_per_million) * 1e-6;
+}
+
 void append(GroupIndex group, CandidateRecord& record, std::uint32_t index,
             std::vector<PlanStep>& steps) {
   record.rank = static_cast<std::int16_t>(steps.size());
@@ -90,7 +96,11 @@ Result<void> Planner::configure(InventoryPtr inventory) {
   by_group_ = std::move(by_group);
   overrides_.clear();
   fitness_.clear();
-  for (const Deployment& d : inventory->deployments) fitness_.push_back(fitness_of(d));
+  savings_.clear();
+  for (const Deployment& d : inventory->deployments) {
+    fitness_.push_back(fitness_of(d));
+    savings_.push_back(saving_of(d.price));
+  }
   places_.clear();
   for (const Group& group : inventory->groups) {
     std::vector<Place>& places = places_.emplace_back();
@@ -105,28 +115,31 @@ Result<void> Planner::configure(InventoryPtr inventory) {
   return {};
 }
 
-void Planner::plan(GroupIndex group, const ChatRequest& request, const health::Board& board,
-                   Instant now, Random& random, std::vector<CandidateRecord>& records,
-                   std::vector<PlanStep>& steps) {
+AffinityRecord Planner::plan(GroupIndex group, const ChatRequest& request,
+                             const health::Board& board, Instant now, Random& random,
+                             std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps,
+                             const cache::Preference& preference) {
   mark_seen(records);
-  consider(group, request, board, now, records);
+  consider(group, request, board, now, preference, records);
   if (request.options.order && follow_order(request.options, records)) {
     for (const Ranked& r : ranked_) append(group, records[r.record], r.record, steps);
   } else {
     rank_kept(group, request, board, now, random, records, steps);
   }
   for (GroupIndex fallback : inventory_->groups[group].fallbacks) {
-    consider(fallback, request, board, now, records);
+    consider(fallback, request, board, now, preference, records);
     rank_kept(fallback, request, board, now, random, records, steps);
   }
   if (steps.empty()) rescue_last(board, now, records, steps);
+  if (!preference.any()) return {};
+  return stay(request, board, now, preference, records, steps);
 }
 
 void Planner::extend(GroupIndex group, const ChatRequest& request, const health::Board& board,
                      Instant now, Random& random, std::vector<CandidateRecord>& records,
-                     std::vector<PlanStep>& steps) {
+                     std::vector<PlanStep>& steps, const cache::Preference& preference) {
   mark_seen(records);
-  consider(group, request, board, now, records);
+  consider(group, request, board, now, preference, records);
   rank_kept(group, request, board, now, random, records, steps);
 }
 
@@ -138,7 +151,8 @@ void Planner::mark_seen(const std::vector<CandidateRecord>& records) {
 }
 
 void Planner::consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
-                       Instant now, std::vector<CandidateRecord>& records) {
+                       Instant now, const cache::Preference& preference,
+                       std::vector<CandidateRecord>& records) {
   ranked_.clear();
   const Demand demand(request.facts);
   const std::span<const Place> places = places_[group];
@@ -146,7 +160,7 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
   // What does not change goes into locals: a store into a record could else be one into a member.
   const std::span<const Fitness> fitness = fitness_;
   const std::span<std::uint32_t> seen = seen_;
-  const bool excluding = !request.options.exclude.empty();
+  const bool choosy = !request.options.exclude.empty() || preference.bound;
   const std::uint32_t stamp = stamp_;
   for (const Place& place : places) {
     const DeploymentIndex d = place.deployment;
@@ -155,9 +169,9 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     const double usd = demand.usd(fitness[d]);
     CandidateRecord& record = records.emplace_back();
     fill(record, d, group, board.hot(d), usd);
-    const bool doubtful = excluding || !demand.fits(fitness[d]);
+    const bool doubtful = choosy || !demand.fits(fitness[d]);
     health::Admission verdict;
-    if (doubtful) verdict = judge(d, request);
+    if (doubtful) verdict = judge(d, request, preference);
     if (verdict.reason == Reason::kept) verdict = board.admit(d, now);
     if (verdict.reason != Reason::kept) {
       record.reason = verdict.reason;
@@ -173,13 +187,52 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     ranked.load_factor = penalty > 1 ? place.load_factor * penalty : place.load_factor;
     ranked.usd = static_cast<float>(usd);
   }
+  if (!preference.warm.empty()) credit(preference, records);
 }
 
-// The slow way, for those that the caller excludes or that lack something.
-health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request) const {
+// The slow way, for those that the caller excludes, that lack something or do not hold something.
+health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
+                                 const cache::Preference& preference) const {
   const RequestOptions& options = request.options;
-  if (excludes(options, inventory_->deployments[d].name)) return {Reason::excluded, 0, 0};
+  const auto& deployments = inventory_->deployments;
+  if (excludes(options, deployments[d].name)) return {Reason::excluded, 0, 0};
+  if (preference.bound && d != *preference.bound &&
+      !cache::same_account(deployments[d], deployments[*preference.bound])) {
+    return {Reason::bound_elsewhere, 0, 0};
+  }
   return check_fit(request.facts, options.drop_unsupported, fitness_[d]);
+}
+
+void Planner::credit(const cache::Preference& preference, std::vector<CandidateRecord>& records) {
+  for (Ranked& ranked : ranked_) {
+    const Tokens warm = preference.warm_at(ranked.deployment);
+    double& usd = records[ranked.record].estimated_usd;
+    usd -= static_cast<double>(warm.count) * savings_[ranked.deployment];
+    ranked.usd = static_cast<float>(usd);
+  }
+}
+
+AffinityRecord Planner::stay(const ChatRequest& request, const health::Board& board, Instant now,
+                             const cache::Preference& preference,
+                             std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps) {
+  const auto record = [&preference](AffinityKind kind, DeploymentIndex d) {
+    return AffinityRecord{kind, d, preference.warm_at(d)};
+  };
+  const auto& held = preference.conversation;
+  const bool wanted = held && !request.options.order && board.trusted(*held, now);
+  const auto found = std::find_if(steps.begin(), steps.end(), [&](const PlanStep& step) {
+    return wanted && step.deployment == *held;
+  });
+  if (found != steps.end()) {
+    std::rotate(steps.begin(), found, found + 1);
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      records[steps[i].record].rank = static_cast<std::int16_t>(i);
+    }
+  }
+  if (preference.bound) return record(AffinityKind::bound, *preference.bound);
+  if (found != steps.end()) return record(AffinityKind::conversation, *held);
+  if (steps.empty() || preference.warm_at(steps[0].deployment).count == 0) return {};
+  return record(AffinityKind::prefix, steps[0].deployment);
 }
 
 void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "llmroute/base/error.h"
+#include "llmroute/cache/affinity.h"
 #include "llmroute/policy/filter.h"
 #include "llmroute/policy/policy.h"
 
@@ -33,18 +34,32 @@ class Planner {
   // of the first group; `options.policy` replaces its policy for this call. Where nothing at all is
   // left and breakers are among the reasons, the least bad of those is kept as last usable
   // (Board::admit_last): throttled, never ejected.
-  void plan(GroupIndex group, const ChatRequest& request, const health::Board& board, Instant now,
-            Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps);
+  //
+  // `preference`: of a bound request all others are dropped (bound_elsewhere). What is warm lowers the
+  // estimated cost by the price of cached input, where both prices are known. Then the place that
+  // holds the conversation moves to the front of the whole plan, scores and all as they are, unless a
+  // Python policy gave the order or attempts there fail at present. What of it holds for the plan's
+  // first place is returned.
+  AffinityRecord plan(GroupIndex group, const ChatRequest& request, const health::Board& board,
+                      Instant now, Random& random, std::vector<CandidateRecord>& records,
+                      std::vector<PlanStep>& steps, const cache::Preference& preference = {});
 
   // The same for one group alone, without its fallbacks, skipping deployments already in `records`
-  // as kept: used for on_context_too_long and on_content_filter.
+  // as kept: used for on_context_too_long and on_content_filter. Conversations move nothing here.
   void extend(GroupIndex group, const ChatRequest& request, const health::Board& board, Instant now,
-              Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps);
+              Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps,
+              const cache::Preference& preference = {});
 
  private:
   void consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
-                Instant now, std::vector<CandidateRecord>& records);
-  health::Admission judge(DeploymentIndex d, const ChatRequest& request) const;
+                Instant now, const cache::Preference& preference,
+                std::vector<CandidateRecord>& records);
+  health::Admission judge(DeploymentIndex d, const ChatRequest& request,
+                          const cache::Preference& preference) const;
+  void credit(const cache::Preference& preference, std::vector<CandidateRecord>& records);
+  AffinityRecord stay(const ChatRequest& request, const health::Board& board, Instant now,
+                      const cache::Preference& preference, std::vector<CandidateRecord>& records,
+                      std::vector<PlanStep>& steps);
   void rank_kept(GroupIndex group, const ChatRequest& request, const health::Board& board,
                  Instant now, Random& random, std::vector<CandidateRecord>& records,
                  std::vector<PlanStep>& steps);
@@ -62,6 +77,7 @@ class Planner {
   InventoryPtr inventory_;
   std::vector<std::vector<Place>> places_;  // by group
   std::vector<Fitness> fitness_;            // by deployment
+  std::vector<double> savings_;             // parallel; USD per input token that is warm
   std::vector<std::unique_ptr<Policy>> by_group_;
   std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>> overrides_;
   std::vector<Ranked> ranked_;       // scratch

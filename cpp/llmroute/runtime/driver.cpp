@@ -6,6 +6,7 @@
 
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
+#include "llmroute/wire/json.h"
 
 namespace llmroute::runtime {
 
@@ -130,6 +131,10 @@ void Driver::on_end(Attempt& attempt, Outcome outcome) {
     reply->body = attempt.take_body();
     reply->dialect = attempt.dialect().name();
     reply->status = attempt.status();
+    // Nearly always its first member, so this reads a few bytes.
+    if (active.inventory->cache.affinity) {
+      outcome.reply_id = wire::JsonView(reply->body)["id"].string();
+    }
     active.reply = std::move(reply);
   }
   std::vector<std::string> dropped = attempt.take_dropped();
