@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 namespace llmroute::policy {
 namespace {
@@ -37,7 +38,7 @@ struct World {
     if (board.size() == 0) board.configure(inventory);
     records.clear();
     steps.clear();
-    planner.plan(0, request, board, now, random, records, steps);
+    affinity = planner.plan(0, request, board, now, random, records, steps, preference);
     return text();
   }
   std::string text() {
@@ -71,6 +72,8 @@ struct World {
   Random random{1};
   Instant now{seconds(10)};
   ChatRequest request;
+  cache::Preference preference;
+  AffinityRecord affinity;
   std::vector<CandidateRecord> records;
   std::vector<PlanStep> steps;
 };
@@ -193,6 +196,153 @@ TEST(OrderByScore, PutsTheBestInFrontAndUnknownLast) {
   few[0].score = std::nan("");
   order_by_score(few);
   EXPECT_EQ(few[0].score, 0.0);
+}
+
+// --- affinity -------------------------------------------------------------------------------------
+
+TEST(Planner, AConversationStaysAtTheFrontOfTheWholePlan) {
+  World s;
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ");
+  EXPECT_EQ(s.affinity.kind, AffinityKind::none);
+  s.preference.conversation = 1;
+  EXPECT_EQ(s.plan(), "b@main a@main c@spare ");
+  EXPECT_EQ(s.affinity.kind, AffinityKind::conversation);
+  EXPECT_EQ(s.affinity.deployment, DeploymentIndex{1});
+  EXPECT_EQ(s.records[0].rank, 1);
+  EXPECT_EQ(s.records[1].rank, 0);
+  s.preference.conversation = 2;
+  EXPECT_EQ(s.plan(), "c@spare a@main b@main ") << "where its own group failed it before";
+  EXPECT_EQ(s.records[2].rank, 0);
+}
+
+TEST(Planner, AConversationMovesWhereItsPlaceIsNotOneOfThePlan) {
+  World s;
+  s.preference.conversation = 3;
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ");
+  EXPECT_EQ(s.affinity.kind, AffinityKind::none) << "of another group";
+  s.preference.conversation = 1;
+  s.request.options.exclude = {"b"};
+  EXPECT_EQ(s.plan(), "a@main c@spare ");
+  EXPECT_EQ(s.reason("b"), Reason::excluded);
+  s.request.options.exclude.clear();
+  s.fail(1, 1);
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ") << "admitted, but attempts fail there";
+  EXPECT_EQ(s.affinity.kind, AffinityKind::none);
+  s.fail(1, 4);
+  EXPECT_EQ(s.plan(), "a@main c@spare ");
+}
+
+TEST(Planner, AConversationDoesNotOverruleAPythonOrder) {
+  World s;
+  s.preference.conversation = 1;
+  s.request.options.order = std::vector<std::string>{"a", "b"};
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ");
+  EXPECT_EQ(s.affinity.kind, AffinityKind::none);
+}
+
+TEST(Planner, AConversationIsLeftAloneInExtensions) {
+  World s;
+  s.preference.conversation = 3;
+  s.plan();
+  s.planner.extend(2, s.request, s.board, s.now, s.random, s.records, s.steps, s.preference);
+  EXPECT_EQ(s.text(), "a@main b@main c@spare d@long ");
+}
+
+// 1,000 prompt tokens; a costs 1.0 and b 1.2 USD per million of them, 0.2 where they are cached.
+struct Prices : World {
+  Prices() {
+    inventory.groups[0].policy.name = "least_cost";
+    request.facts.prompt_tokens = Tokens{1'000};
+    request.facts.max_output_tokens = Tokens{0};
+    for (const auto& [d, usd] : {std::pair(0U, 1.0), std::pair(1U, 1.2)}) {
+      Price& price = inventory.deployments[d].price;
+      price.input_usd_per_million = usd;
+      price.output_usd_per_million = 1.0;
+      price.cached_input_usd_per_million = 0.2;
+    }
+  }
+  std::string plan_with(std::vector<cache::Warm> known) {
+    warm = std::move(known);
+    preference.warm = warm;
+    return plan();
+  }
+  std::vector<cache::Warm> warm;
+};
+
+TEST(Planner, WarmTokensCostWhatCachedInputCosts) {
+  Prices s;
+  EXPECT_EQ(s.plan_with({}).substr(0, 7), "a@main ");
+  EXPECT_NEAR(s.records[1].estimated_usd, 1.2e-3, 1e-12);
+  EXPECT_EQ(s.plan_with({{1, Tokens{500}}}).substr(0, 7), "b@main ");
+  EXPECT_NEAR(s.records[1].estimated_usd, 0.7e-3, 1e-12);
+  EXPECT_NEAR(s.records[1].score, 0.7e-3, 1e-9) << "the policy saw it";
+  EXPECT_EQ(s.affinity.kind, AffinityKind::prefix);
+  EXPECT_EQ(s.affinity.deployment, DeploymentIndex{1});
+  EXPECT_EQ(s.affinity.warm, Tokens{500});
+}
+
+TEST(Planner, WarmWinsExactlyWhereItSavesMoreThanThePriceGap) {
+  Prices s;  // the gap is 200 of a millionth, each warm token saves 1.0 of it
+  EXPECT_EQ(s.plan_with({{1, Tokens{199}}}).substr(0, 7), "a@main ");
+  EXPECT_EQ(s.affinity.kind, AffinityKind::none) << "it would not be used";
+  EXPECT_EQ(s.plan_with({{1, Tokens{201}}}).substr(0, 7), "b@main ");
+  EXPECT_EQ(s.plan_with({{1, Tokens{500}}, {0, Tokens{500}}}).substr(0, 7), "a@main ")
+      << "0.6 against 0.7 where both are warm";
+  EXPECT_EQ(s.affinity.deployment, DeploymentIndex{0});
+}
+
+TEST(Planner, NothingIsPretendedWhereThePriceOfCachedInputIsUnknown) {
+  Prices s;
+  s.inventory.deployments[1].price.cached_input_usd_per_million.reset();
+  EXPECT_EQ(s.plan_with({{1, Tokens{1'000}}}).substr(0, 7), "a@main ");
+  EXPECT_NEAR(s.records[1].estimated_usd, 1.2e-3, 1e-12);
+  s.inventory.deployments[1].price.cached_input_usd_per_million = 5.0;
+  EXPECT_EQ(s.plan_with({{1, Tokens{1'000}}}).substr(0, 7), "a@main ");
+  EXPECT_NEAR(s.records[1].estimated_usd, 1.2e-3, 1e-12) << "dearer than input: no saving";
+  s.inventory.deployments[1].price = {};
+  s.plan_with({{1, Tokens{1'000}}});
+  EXPECT_TRUE(std::isnan(s.records[1].estimated_usd)) << "unknown stays unknown";
+}
+
+TEST(Planner, WarmthIsOnlyMoney) {
+  Prices s;
+  s.inventory.groups[0].policy.name = "ordered";
+  EXPECT_EQ(s.plan_with({{1, Tokens{1'000}}}).substr(0, 14), "a@main b@main ");
+}
+
+TEST(Planner, ABoundRequestLeavesOutAllOtherAccounts) {
+  World s;
+  s.preference.bound = 1;
+  s.inventory.deployments[0].provider = "another";
+  s.inventory.deployments[2].keys = {parse_secret("env:KEY")};
+  EXPECT_EQ(s.plan(), "b@main ");
+  EXPECT_EQ(s.reason("a"), Reason::bound_elsewhere);
+  EXPECT_EQ(s.reason("c"), Reason::bound_elsewhere);
+  EXPECT_EQ(s.affinity.kind, AffinityKind::bound);
+  EXPECT_EQ(s.affinity.deployment, DeploymentIndex{1});
+  s.inventory.deployments[2].keys.clear();
+  EXPECT_EQ(s.plan(), "b@main c@spare ") << "the same account";
+  s.preference.conversation = 2;
+  EXPECT_EQ(s.plan(), "c@spare b@main ");
+  EXPECT_EQ(s.affinity.kind, AffinityKind::bound);
+  s.preference = {};
+  EXPECT_EQ(s.plan(), "a@main b@main c@spare ");
+}
+
+TEST(Planner, ABoundRequestDoesNotGoElsewhereWhenItsPlaceIsDown) {
+  World s;
+  s.inventory.deployments[0].provider = s.inventory.deployments[2].provider = "another";
+  s.preference.bound = 1;
+  s.fail(1, 5);
+  s.fail(0, 5);
+  s.now += milliseconds(200);
+  EXPECT_EQ(s.plan(), "b@main ") << "throttled as the last usable one";
+  EXPECT_TRUE(s.records[1].last_usable);
+  EXPECT_EQ(s.reason("a"), Reason::bound_elsewhere) << "no reserve either";
+  s.request.options.exclude = {"b"};
+  EXPECT_EQ(s.plan(), "");
+  EXPECT_EQ(s.reason("b"), Reason::excluded);
+  EXPECT_EQ(s.affinity.kind, AffinityKind::bound) << "which says why nobody is left";
 }
 
 }  // namespace
