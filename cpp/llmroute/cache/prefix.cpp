@@ -109,7 +109,7 @@ class MarkReader : public wire::JsonEvents {
 
   void add(Kind kind, std::string_view text) {
     if (state_ == nullptr || skipped_ != 0) return;
-    *state_ = quick_hash(text, mix64(*state_ + static_cast<std::uint64_t>(kind)));
+    *state_ = quick_hash(text, *state_ + static_cast<std::uint64_t>(kind));
   }
 
   void value_ended() {
