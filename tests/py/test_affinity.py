@@ -43,9 +43,12 @@ def config_of(
 @contextlib.contextmanager
 def two(policy: str, affinity: dict[str, Any] | None, **second: Any) -> Iterator[Router]:
     """A router over a (1 USD per million tokens) and b (1.5 USD)."""
-    with SimulatedProvider(ttft_ms=1) as a, SimulatedProvider(ttft_ms=1, **second) as b:
-        with Router(config_of(policy, affinity, a=(a, 1.0), b=(b, 1.5)), seed=1) as router:
-            yield router
+    with (
+        SimulatedProvider(ttft_ms=1) as a,
+        SimulatedProvider(ttft_ms=1, **second) as b,
+        Router(config_of(policy, affinity, a=(a, 1.0), b=(b, 1.5)), seed=1) as router,
+    ):
+        yield router
 
 
 def affinity_of(reply: llmroute.Reply) -> dict[str, Any]:
