@@ -302,11 +302,11 @@ void RequestMachine::start(Surroundings& s, std::size_t slot, Terms terms) {
   wake_ = kNever;
   if (std::exchange(restart_due_, false)) {
     ++decision_.restarts;
-    s.actions.push_back(EmitRestart{id_});
+    s.actions.emplace_back(EmitRestart{id_});
   }
   const Timeouts timeouts =
       health.deployment(place.deployment).timeouts.value_or(inventory_->resilience.timeouts);
-  s.actions.push_back(StartAttempt{id_, record.number, place.deployment, record.key, timeouts});
+  s.actions.emplace_back(StartAttempt{id_, record.number, place.deployment, record.key, timeouts});
   arm(s);
 }
 
@@ -342,7 +342,7 @@ void RequestMachine::arm(Surroundings& s) {
   const Instant when = std::min({wake_, hedge_at_, deadline_});
   if (when == armed_) return;
   armed_ = when;
-  s.actions.push_back(SetTimer{id_, when});
+  s.actions.emplace_back(SetTimer{id_, when});
 }
 
 // --- events -------------------------------------------------------------------------------------

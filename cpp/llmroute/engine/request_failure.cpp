@@ -104,7 +104,7 @@ void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {
 }
 
 void RequestMachine::stop(Surroundings& s, const Running& running) {
-  s.actions.push_back(CancelAttempt{id_, running.number});
+  s.actions.emplace_back(CancelAttempt{id_, running.number});
   Outcome outcome;
   outcome.cancelled = true;
   outcome.content_started = running.content_at != kNever;
@@ -136,7 +136,7 @@ void RequestMachine::finish(Surroundings& s, DecisionStatus status,
   stop_all_but(s, 0);
   finished_ = true;
   let_go(s);
-  if (armed_ != kNever) s.actions.push_back(SetTimer{id_, kNever});
+  if (armed_ != kNever) s.actions.emplace_back(SetTimer{id_, kNever});
   decision_.status = status;
   decision_.failure = std::move(failure);
   decision_.total = s.now() - submitted_;
@@ -149,7 +149,7 @@ void RequestMachine::finish(Surroundings& s, DecisionStatus status,
     decision_.chosen = winner.deployment;
     decision_.usage = winner.outcome.usage;
   }
-  s.actions.push_back(
+  s.actions.emplace_back(
       Finish{id_, std::make_shared<const Decision>(std::move(decision_)), answered_});
 }
 
