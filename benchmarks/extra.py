@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report, servers
 from benchmarks.peers import PEERS
@@ -18,7 +19,7 @@ from benchmarks.run import Plan
 __all__ = ["run"]
 
 ROOT = Path(__file__).parent.parent
-LAYERS = "base;model;wire;analysis;health;policy"  # what a decision needs
+LAYERS = "base;model;wire;health;analysis;provider;store;limits;cache;policy"  # what is measured
 
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 
@@ -87,6 +88,7 @@ def run(plan: Plan, build: Path) -> list[Row]:
     """Measure each part whose name holds the plan's word."""
     parts: dict[str, Callable[[], list[Row]]] = {
         "decision": lambda: _decisions(build),
+        "ledger": lambda: _ledger(build),
         "import": lambda: [_imports(plan)],
         "simulation": lambda: [_simulation(1 if plan.quick else plan.repeats)],
         "busy": lambda: [_busy(1 if plan.quick else plan.repeats)],
@@ -106,7 +108,7 @@ def _python(python: str, code: str, *words: str) -> str:
     return done.stdout
 
 
-def _decisions(build: Path) -> list[Row]:
+def _core(build: Path, part: str) -> list[dict[str, Any]]:
     folder = build / "cpp"
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     options = ["-DCMAKE_BUILD_TYPE=Release", f"-DLLMROUTE_LAYERS={LAYERS}"]
@@ -116,9 +118,28 @@ def _decisions(build: Path) -> list[Row]:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(done.stdout + done.stderr)
-    measured = subprocess.run([folder / "llmroute_cpp_bench"], capture_output=True, check=True)
+    measured = subprocess.run(
+        [folder / "llmroute_cpp_bench", part], capture_output=True, check=True
+    )
+    results: list[dict[str, Any]] = json.loads(measured.stdout)
+    return results
+
+
+def _ledger(build: Path) -> list[Row]:
+    return [
+        report.row(
+            f"look, reserve and settle in the ledger, {result['threads']} threads",
+            "us",
+            {"llmroute": [result["us"]]},
+            [("<= 1 us", 1.0)],
+        )
+        for result in _core(build, "ledger")
+    ]
+
+
+def _decisions(build: Path) -> list[Row]:
     rows = []
-    for result in json.loads(measured.stdout):
+    for result in _core(build, "decisions"):
         size, allocations = result["deployments"], float(result["allocations"])
         limit = {100: 2.0, 1000: 20.0}[size]
         name = f"decision among {size:,} deployments, {result['policy']}"

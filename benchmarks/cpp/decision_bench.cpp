@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "bench.h"
 #include "llmroute/policy/planner.h"
 
 namespace {
@@ -85,7 +86,7 @@ void measure(const char* policy, std::size_t size, bool first) {
 
 }  // namespace
 
-int main() {
+int bench_decisions() {
   bool first = true;
   for (const std::size_t size : {100UL, 1000UL}) {
     for (const policy::PolicyEntry& entry : policy::policies()) {

@@ -106,7 +106,7 @@ Result<void> Planner::configure(InventoryPtr inventory) {
     std::vector<Place>& places = places_.emplace_back();
     for (const Member& member : group.members) {
       const auto weight = static_cast<float>(member.weight);
-      places.push_back({member.deployment, weight, 1.0F / weight});
+      places.push_back({member.deployment, weight, 1.0F / weight, member.priorities});
     }
   }
   seen_.assign(inventory->deployments.size(), 0);
@@ -162,16 +162,22 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
   const std::span<std::uint32_t> seen = seen_;
   const bool choosy = !request.options.exclude.empty() || preference.bound;
   const std::uint32_t stamp = stamp_;
+  const Priority priority = request.options.priority;
   for (const Place& place : places) {
     const DeploymentIndex d = place.deployment;
     if (seen[d] == stamp) continue;
-    seen[d] = stamp;
+    const bool barred = place.priorities.any() && !place.priorities.test(priority);
+    if (!barred) seen[d] = stamp;  // else another group may still have it for all
     const double usd = demand.usd(fitness[d]);
     CandidateRecord& record = records.emplace_back();
     fill(record, d, group, board.hot(d), usd);
     const bool doubtful = choosy || !demand.fits(fitness[d]);
     health::Admission verdict;
-    if (doubtful) verdict = judge(d, request, preference);
+    if (barred) {
+      verdict = {Reason::priority_not_served, static_cast<float>(priority), 0};
+    } else if (doubtful) {
+      verdict = judge(d, request, preference);
+    }
     if (verdict.reason == Reason::kept) verdict = board.admit(d, now);
     if (verdict.reason != Reason::kept) {
       record.reason = verdict.reason;

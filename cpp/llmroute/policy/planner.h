@@ -72,6 +72,7 @@ class Planner {
   struct Place {  // a member of a group, side by side in memory
     DeploymentIndex deployment;
     float weight, load_factor;
+    PrioritySet priorities;  // of the requests it is for; none: all
   };
 
   InventoryPtr inventory_;
