@@ -10,19 +10,6 @@ namespace llmroute::engine {
 
 namespace {
 
-// The group that a caller's `model` names; the only group where none is named.
-std::optional<GroupIndex> resolve_group(const Inventory& inventory, const std::string& model) {
-  if (!model.empty()) return inventory.find_group(model);
-  std::optional<GroupIndex> only;
-  for (std::size_t i = 0; i < inventory.groups.size(); ++i) {
-    if (inventory.groups[i].implicit) continue;
-    if (only) return std::nullopt;
-    only = static_cast<GroupIndex>(i);
-  }
-  if (only || inventory.groups.size() != 1) return only;
-  return GroupIndex{0};
-}
-
 Failure unknown_model(const Inventory& inventory, const std::string& model) {
   Failure failure;
   failure.kind = ErrorKind::invalid_argument;
@@ -68,7 +55,7 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
                              Actions& actions) {
   const RequestId id = next_id_++;
   const std::uint64_t seed = request->options.seed.value_or(random_.next());
-  const auto group = resolve_group(*inventory_, request->options.model);
+  const auto group = group_asked(*inventory_, request->options.model);
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
   if (!group) {
@@ -191,6 +178,10 @@ void Dispatcher::note_planned(RequestId request, Duration planned) {
   if (RequestMachine* machine = find(request)) machine->note_planned(planned);
 }
 
+void Dispatcher::note_cache(RequestId request, CacheStatus status) {
+  if (RequestMachine* machine = find(request)) machine->note_cache(status);
+}
+
 DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTime wall) {
   Actions nothing;
   Surroundings s = surroundings(now, nothing);
@@ -198,7 +189,7 @@ DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTim
   Random peek = random_;  // what the next request would draw; looking must not change it
   const std::uint64_t seed = request.options.seed.value_or(peek.next());
   RequestMachine machine(0, std::move(copy), inventory_, seed, now, wall);
-  const auto group = resolve_group(*inventory_, request.options.model);
+  const auto group = group_asked(*inventory_, request.options.model);
   if (group) return machine.explain(s, *group);
   machine.refuse(s, unknown_model(*inventory_, request.options.model));
   return std::get<Finish>(nothing.back()).decision;

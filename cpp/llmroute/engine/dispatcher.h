@@ -112,6 +112,8 @@ class Dispatcher {
 
   // The time that filters and policy took, for the decision; the driver has the clock.
   void note_planned(RequestId request, Duration planned);
+  // What the cache said of it before it came here.
+  void note_cache(RequestId request, CacheStatus status);
 
  private:
   Surroundings surroundings(Instant now, Actions& actions);

@@ -101,6 +101,7 @@ class RequestMachine {
 
   bool finished() const { return finished_; }
   void note_planned(Duration planned) { decision_.planned = planned; }
+  void note_cache(CacheStatus status) { decision_.cache.status = status; }
 
  private:
   using GroupList = std::vector<GroupIndex> Group::*;

@@ -1,6 +1,7 @@
 // One step of a streamed reply, in OpenAI's terms.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -28,6 +29,10 @@ struct Delta {
   std::string finish_reason;  // canonical: stop, length, tool_calls, content_filter; else raw
   Usage usage;
 
+  // What it weighs where it is kept, in bytes: what it owns and itself.
+  std::size_t weight() const {
+    return sizeof(Delta) + text.size() + tool_id.size() + tool_name.size() + finish_reason.size();
+  }
   // Content closes the door to a silent fallback.
   bool is_content() const {
     return kind == DeltaKind::text || kind == DeltaKind::refusal || kind == DeltaKind::reasoning ||

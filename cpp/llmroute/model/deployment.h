@@ -134,4 +134,7 @@ struct Inventory {
 };
 using InventoryPtr = std::shared_ptr<const Inventory>;
 
+// The group that a caller's `model` names; where it names none, the only one there is.
+std::optional<GroupIndex> group_asked(const Inventory& inventory, std::string_view model);
+
 }  // namespace llmroute

@@ -31,9 +31,6 @@ std::vector<Completion> CompletionQueue::take() {
 
 bool CompletionQueue::wait(Duration at_most) { return wake_.wait(at_most); }
 
-std::size_t weight_of(const Delta& delta) {
-  return sizeof(Delta) + delta.text.size() + delta.tool_id.size() + delta.tool_name.size() +
-         delta.finish_reason.size();
-}
+std::size_t weight_of(const Delta& delta) { return delta.weight(); }
 
 }  // namespace llmroute::runtime

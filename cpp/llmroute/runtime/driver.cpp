@@ -23,8 +23,12 @@ DecisionPtr closed_decision(const Decision& decision) {
 
 }  // namespace
 
-Driver::Driver(net::Loop& loop, Brain& brain, State& state)
-    : loop_(loop), brain_(brain), state_(state), transport_(loop) {}
+Driver::Driver(net::Loop& loop, Brain& brain, State& state, ReplyCache& cache)
+    : loop_(loop),
+      brain_(brain),
+      state_(state),
+      transport_(loop),
+      flights_(loop, cache, brain.in_flight) {}
 
 void Driver::start() {
   loop_.call_at(add_saturated(loop_.now(), defaults::kStoreExpiry), [this] { start(); });
@@ -34,6 +38,30 @@ void Driver::start() {
 // --- events from callers ------------------------------------------------------------------------
 
 void Driver::submit(Submission submission) {
+  if (!submission.cache) {
+    send(std::move(submission));
+    return;
+  }
+  InventoryPtr current;
+  {
+    const std::lock_guard lock(brain_.mutex);
+    current = brain_.dispatcher.inventory();
+  }
+  const Ticket ticket = submission.ticket;
+  switch (flights_.admit(submission, current)) {
+    case Flights::Way::send: send(std::move(submission)); break;
+    case Flights::Way::follow:
+      // Its reader may be behind; the new one is not.
+      if (const auto leader = by_ticket_.find(flights_.leader_of(ticket).value_or(0));
+          leader != by_ticket_.end()) {
+        read_on(*active_.at(leader->second));
+      }
+      break;
+    case Flights::Way::answered: break;
+  }
+}
+
+void Driver::send(Submission submission) {
   auto active = std::make_unique<ActiveRequest>();
   active->ticket = submission.ticket;
   active->request = std::move(submission.request);
@@ -46,6 +74,7 @@ void Driver::submit(Submission submission) {
     const Instant now = loop_.now();
     request.id = brain_.dispatcher.submit(request.request, now, loop_.clock().wall_now(), actions_);
     brain_.dispatcher.note_planned(request.id, loop_.now() - now);
+    if (submission.cache) brain_.dispatcher.note_cache(request.id, CacheStatus::miss);
   }
   by_ticket_.emplace(request.ticket, request.id);
   active_.emplace(request.id, std::move(active));
@@ -53,6 +82,7 @@ void Driver::submit(Submission submission) {
 }
 
 void Driver::cancel(Ticket ticket) {
+  if (flights_.cancel(ticket)) return;
   const auto found = by_ticket_.find(ticket);
   if (found == by_ticket_.end()) return;
   {
@@ -68,11 +98,16 @@ void Driver::resume(Ticket ticket, std::size_t bytes) {
   ActiveRequest& active = *active_.at(found->second);
   active.unread -= std::min(active.unread, bytes);
   if (active.unread > defaults::kMaxQueuedDeltaBytes / 2) return;
+  read_on(active);
+}
+
+void Driver::read_on(const ActiveRequest& active) {
   for (Attempt* attempt : active.attempts) attempt->resume();
 }
 
 void Driver::close() {
   closing_ = true;
+  flights_.close();
   std::vector<Ticket> tickets;
   tickets.reserve(by_ticket_.size());
   for (const auto& [ticket, id] : by_ticket_) tickets.push_back(ticket);
@@ -113,11 +148,12 @@ void Driver::on_content(Attempt& attempt, Duration ttft) {
 bool Driver::on_deltas(Attempt& attempt, std::vector<Delta>& deltas) {
   ActiveRequest& active = *attempt.owner();
   for (const Delta& delta : deltas) active.unread += weight_of(delta);
+  flights_.on_deltas(active.ticket, deltas);
   Completion completion;
   completion.ticket = active.ticket;
   completion.deltas = std::move(deltas);
   active.queue->push(std::move(completion));
-  return active.unread <= defaults::kMaxQueuedDeltaBytes;
+  return active.unread <= defaults::kMaxQueuedDeltaBytes || flights_.followed(active.ticket);
 }
 
 void Driver::on_end(Attempt& attempt, Outcome outcome) {
@@ -243,6 +279,7 @@ void Driver::execute(engine::EmitRestart& action) {
   completion.deltas.back().kind = DeltaKind::restart;
   active->unread += weight_of(completion.deltas.back());
   active->queue->push(std::move(completion));
+  flights_.on_restart(active->ticket);
 }
 
 void Driver::execute(engine::AskStore& action) {
@@ -268,7 +305,9 @@ void Driver::execute(engine::Finish& action) {
   } else if (closing_) {
     completion.decision = closed_decision(*completion.decision);
   }
+  std::vector<Submission> next = flights_.on_finish(completion);
   finish(*active, std::move(completion));
+  for (Submission& submission : next) submit(std::move(submission));
 }
 
 void Driver::finish(ActiveRequest& active, Completion completion) {

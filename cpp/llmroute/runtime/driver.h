@@ -18,8 +18,10 @@
 #include "llmroute/net/transport.h"
 #include "llmroute/runtime/attempt.h"
 #include "llmroute/runtime/completion.h"
+#include "llmroute/runtime/flights.h"
 #include "llmroute/runtime/key_ring.h"
 #include "llmroute/runtime/state.h"
+#include "llmroute/runtime/submission.h"
 
 namespace llmroute::runtime {
 
@@ -30,13 +32,6 @@ struct Brain {
   engine::Dispatcher dispatcher;           // guarded by mutex
   std::shared_ptr<KeyRing> keys;           // guarded by mutex; the ring itself is thread-safe
   std::atomic<std::int64_t> in_flight{0};  // submitted and not finished
-};
-
-// A request on its way to the loop thread.
-struct Submission {
-  Ticket ticket = 0;
-  std::shared_ptr<const ChatRequest> request;
-  std::shared_ptr<CompletionQueue> queue;
 };
 
 // A request that the dispatcher has not finished yet.
@@ -56,7 +51,7 @@ struct ActiveRequest {
 class Driver final : public AttemptHost {
  public:
   // The state is stopped before the driver is destroyed.
-  Driver(net::Loop& loop, Brain& brain, State& state);
+  Driver(net::Loop& loop, Brain& brain, State& state, ReplyCache& cache);
 
   // Begins what repeats by itself.
   void start();
@@ -76,6 +71,8 @@ class Driver final : public AttemptHost {
   void release(Attempt& attempt) override { idle_.push_back(&attempt); }
 
  private:
+  void send(Submission submission);
+  void read_on(const ActiveRequest& active);
   void run_actions();
   void execute(engine::StartAttempt& action);
   void execute(engine::CancelAttempt& action);
@@ -97,6 +94,7 @@ class Driver final : public AttemptHost {
   Brain& brain_;
   State& state_;
   net::Transport transport_;
+  Flights flights_;
   std::unordered_map<engine::RequestId, std::unique_ptr<ActiveRequest>> active_;
   std::unordered_map<Ticket, engine::RequestId> by_ticket_;
   std::vector<std::unique_ptr<Attempt>> attempts_;  // all there are

@@ -21,6 +21,7 @@
 #include "llmroute/model/delta.h"
 #include "llmroute/model/request.h"
 #include "llmroute/runtime/completion.h"
+#include "llmroute/runtime/reply_cache.h"
 #include "llmroute/store/store.h"
 
 namespace llmroute::runtime {
@@ -61,6 +62,10 @@ class Router {
   // Requests in flight finish on the inventory they began with. The state file stays what it is.
   Result<void> configure(InventoryPtr inventory);
   void set_secret(DeploymentIndex deployment, std::size_t key, Secret value);
+  // Any thread. Forgets all answers that are kept.
+  void clear_cache();
+  CacheStats cache_stats() const;
+
   void poke();  // a manual clock moved
   std::size_t in_flight() const;
   bool closed() const;

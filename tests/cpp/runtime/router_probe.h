@@ -94,9 +94,11 @@ struct Gathered {
 class RouterProbe {
  public:
   explicit RouterProbe(const std::string& config, runtime::RouterOptions options = {})
+      : RouterProbe(inventory_of(config), options) {}
+  explicit RouterProbe(InventoryPtr inventory, runtime::RouterOptions options = {})
       : queue(std::make_shared<runtime::CompletionQueue>()) {
     options.seed = 7;
-    auto made = runtime::Router::create(inventory_of(config), options);
+    auto made = runtime::Router::create(std::move(inventory), options);
     EXPECT_TRUE(made.has_value());
     if (made) router = std::move(*made);
   }

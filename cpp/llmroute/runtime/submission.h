@@ -1,0 +1,25 @@
+// A request on its way to the loop thread.
+#pragma once
+
+#include <memory>
+
+#include "llmroute/model/request.h"
+#include "llmroute/runtime/completion.h"
+#include "llmroute/runtime/reply_cache.h"
+
+namespace llmroute::runtime {
+
+struct Submission {
+  Ticket ticket = 0;
+  std::shared_ptr<const ChatRequest> request;
+  std::shared_ptr<CompletionQueue> queue;
+  CachePlan cache;
+  // Set where it followed an identical request, and that came to nothing (flights.h).
+  Instant arrived = kNever;
+  Instant due = kNever;  // its deadline
+  WallTime submitted{};
+  std::uint32_t restarts = 0;
+  int let_down = 0;  // by so many leaders that failed
+};
+
+}  // namespace llmroute::runtime
