@@ -323,6 +323,17 @@ void close_core(CoreState& core) {
   core.close();
 }
 
+py::dict cache_stats(CoreState& core) {
+  const runtime::CacheStats stats = core.router()->cache_stats();
+  py::dict out;
+  out["entries"] = stats.entries;
+  out["bytes"] = stats.bytes;
+  out["hits"] = stats.hits;
+  out["misses"] = stats.misses;
+  out["joined"] = stats.joined;
+  return out;
+}
+
 std::shared_ptr<Ending> explain(CoreState& core, const RequestHandle& handle) {
   return std::make_shared<Ending>(core.router()->explain(*handle.request), nullptr);
 }
@@ -369,6 +380,8 @@ void bind_core(py::module_& module) {
       .def("candidates", &candidates, py::arg("request"))
       .def("python_policy", &python_policy, py::arg("request"))
       .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
+      .def("cache_stats", &cache_stats)
+      .def("clear_cache", [](CoreState& core) { core.router()->clear_cache(); })
       .def("secret_labels", &secret_labels)
       .def("set_secret", &set_secret, py::arg("deployment"), py::arg("key"), py::arg("value"))
       .def(

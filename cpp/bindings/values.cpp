@@ -227,11 +227,15 @@ py::object optional_name(const Decision& decision) {
   return py::str(decision.inventory->deployments[*decision.chosen].name);
 }
 
-py::object finish_reason(const Decision& decision) {
-  for (auto attempt = decision.attempts.rbegin(); attempt != decision.attempts.rend(); ++attempt) {
+py::object finish_reason(const Ending& ending) {
+  const auto& attempts = ending.decision->attempts;
+  for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
     if (attempt->finished && attempt->outcome.ok()) return py::str(attempt->outcome.finish_reason);
   }
-  return py::none();
+  if (!ending.reply) return py::none();
+  // Another request's answer: it says so itself.
+  const wire::JsonView first = wire::JsonView(ending.openai())["choices"].first_element().value();
+  return py::str(first["finish_reason"].string());
 }
 
 py::object cost_usd(const Decision& decision) {
@@ -255,8 +259,7 @@ void bind_result(py::module_& module) {
       .def_property_readonly("openai_json", &Ending::openai)
       .def_property_readonly("deployment",
                              [](const Ending& e) { return optional_name(*e.decision); })
-      .def_property_readonly("finish_reason",
-                             [](const Ending& e) { return finish_reason(*e.decision); })
+      .def_property_readonly("finish_reason", &finish_reason)
       .def_property_readonly("usage", [](const Ending& e) { return e.decision->usage; })
       .def_property_readonly("cost_usd", [](const Ending& e) { return cost_usd(*e.decision); })
       .def_property_readonly("cost_kind",

@@ -43,7 +43,10 @@ class Reply:
 
     @property
     def raw(self) -> bytes:
-        """The provider's own bytes, decoded from compression, in the provider's own shape."""
+        """The provider's own bytes, decoded from compression, in the provider's own shape.
+
+        Of an answer from the cache: in OpenAI's shape.
+        """
         return self._result.raw
 
     @property

@@ -320,6 +320,36 @@ class Router:
         health: dict[str, dict[str, Any]] = json.loads(self._shared.core.health_json())
         return health
 
+    def cache_stats(self) -> dict[str, int]:
+        """Return what the exact cache holds and did since the router was made.
+
+        Returns
+        -------
+        dict
+            ``entries``, ``bytes`` (what they take, keys and places included), ``hits``, ``misses``,
+            and ``joined``: requests that shared the call of an identical one under way. All 0
+            without ``[cache.exact]``.
+
+        Examples
+        --------
+        >>> from llmroute import Router
+        >>> with Router(["ollama/llama3"]) as router:
+        ...     router.cache_stats()
+        {'entries': 0, 'bytes': 0, 'hits': 0, 'misses': 0, 'joined': 0}
+        """
+        return self._shared.core.cache_stats()
+
+    def clear_cache(self) -> None:
+        """Forget every answer that the exact cache holds in memory; its counts go on.
+
+        Examples
+        --------
+        >>> from llmroute import Router
+        >>> with Router(["ollama/llama3"]) as router:
+        ...     router.clear_cache()
+        """
+        self._shared.core.clear_cache()
+
     def reload(self, source: Source) -> None:
         """Change the configuration; requests in flight finish on the one they began with.
 
@@ -503,6 +533,14 @@ class AsyncRouter:
     def health(self) -> dict[str, dict[str, Any]]:
         """Return every deployment's numbers right now; see `Router.health`."""
         return self.router.health()
+
+    def cache_stats(self) -> dict[str, int]:
+        """Return what the exact cache holds and did; see `Router.cache_stats`."""
+        return self.router.cache_stats()
+
+    def clear_cache(self) -> None:
+        """Forget every answer that the exact cache holds; see `Router.clear_cache`."""
+        self.router.clear_cache()
 
     async def aclose(self) -> None:
         """Close the router where this object made it; idempotent."""

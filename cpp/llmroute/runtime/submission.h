@@ -13,7 +13,7 @@ struct Submission {
   Ticket ticket = 0;
   std::shared_ptr<const ChatRequest> request;
   std::shared_ptr<CompletionQueue> queue;
-  CachePlan cache;
+  CachePlan cache = {};
   // Set where it followed an identical request, and that came to nothing (flights.h).
   Instant arrived = kNever;
   Instant due = kNever;  // its deadline
