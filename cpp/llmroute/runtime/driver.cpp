@@ -28,7 +28,7 @@ Driver::Driver(net::Loop& loop, Brain& brain, State& state, ReplyCache& cache)
       brain_(brain),
       state_(state),
       transport_(loop),
-      flights_(loop, cache, brain.in_flight) {}
+      flights_(loop, cache, brain.in_flight, *this) {}
 
 void Driver::start() {
   loop_.call_at(add_saturated(loop_.now(), defaults::kStoreExpiry), [this] { start(); });
@@ -291,6 +291,13 @@ void Driver::execute(engine::AskStore& action) {
                  on_lease(number, grant);
                  return true;
                });
+}
+
+bool Driver::ask_store(StoreJob job) {
+  return state_.post([&state = state_, job = std::move(job)](store::StateStore& store) {
+    const Result<void> done = job(store);
+    state.heard(done ? nullptr : &done.error());
+  });
 }
 
 void Driver::execute(engine::Finish& action) {

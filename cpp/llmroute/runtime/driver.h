@@ -48,14 +48,14 @@ struct ActiveRequest {
   std::size_t unread = 0;  // weight of deltas the reader has not taken
 };
 
-class Driver final : public AttemptHost {
+class Driver final : public AttemptHost, private FlightHost {
  public:
   // The state is stopped before the driver is destroyed.
   Driver(net::Loop& loop, Brain& brain, State& state, ReplyCache& cache);
 
   // Begins what repeats by itself.
   void start();
-  void submit(Submission submission);
+  void submit(Submission submission) override;
   void cancel(Ticket ticket);
   void resume(Ticket ticket, std::size_t bytes);
   // Ends every request with kind closed; those that come later too.
@@ -71,7 +71,8 @@ class Driver final : public AttemptHost {
   void release(Attempt& attempt) override { idle_.push_back(&attempt); }
 
  private:
-  void send(Submission submission);
+  void send(Submission submission) override;
+  bool ask_store(StoreJob job) override;
   void read_on(const ActiveRequest& active);
   void run_actions();
   void execute(engine::StartAttempt& action);

@@ -12,6 +12,8 @@ namespace {
 // Leaders that may let a request down before it goes by itself.
 constexpr int kMostLeaders = 2;
 
+std::string store_key(const cache::Key& key) { return "cache/" + to_hex(key); }
+
 Instant due_of(const Submission& submission) {
   const auto& own = submission.request->options.deadline;
   const auto deadline = own ? own : submission.cache.rules->inventory->resilience.deadline;
@@ -47,73 +49,125 @@ Flights::Way Flights::admit(Submission& submission, const InventoryPtr& current)
     follow(*leader, std::move(submission));
     return Way::follow;
   }
-  if (plan.look) {
-    // It may have been answered since the caller's thread looked.
-    const Instant asked = submission.arrived == kNever ? loop_.now() : submission.arrived;
-    auto answer =
-        cache_.answer(plan, submission.ticket, *submission.request, asked, loop_.clock(), true);
-    if (answer) {
-      in_flight_.fetch_sub(1, std::memory_order_relaxed);
-      submission.queue->push(std::move(*answer));
-      return Way::answered;
-    }
-  }
+  if (plan.look && answer_at_once(submission)) return Way::answered;
+  lead(submission);
+  if (plan.look && ask_store(submission)) return Way::follow;
   send(submission);
   return Way::send;
 }
 
 bool Flights::may_follow(Ticket leader, const Submission& submission) const {
-  const Sent& sent = sent_.at(leader);
+  if (!submission.cache.look || submission.let_down >= kMostLeaders) return false;
+  const auto sent = sent_.find(leader);
+  if (sent != sent_.end() && sent->second.recorder.stopped()) return false;
+  const Submission& ahead =
+      sent != sent_.end() ? sent->second.submission : waiting_.at(leader).submission;
   // A less urgent one may wait in line for longer than this one would.
-  return submission.cache.look && submission.let_down < kMostLeaders && !sent.recorder.stopped() &&
-         sent.submission.request->options.priority <= submission.request->options.priority;
+  return ahead.request->options.priority <= submission.request->options.priority;
 }
 
-void Flights::send(Submission& submission) {
+// It may have been answered since the caller's thread looked.
+bool Flights::answer_at_once(Submission& submission) {
+  const Instant asked = submission.arrived == kNever ? loop_.now() : submission.arrived;
+  auto answer = cache_.answer(submission.cache, submission.ticket, *submission.request, asked,
+                              loop_.clock(), true);
+  if (!answer) return false;
+  in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  submission.queue->push(std::move(*answer));
+  return true;
+}
+
+void Flights::lead(const Submission& submission) {
   const CachePlan& plan = submission.cache;
   const cache::FlightKey flight{plan.key, submission.request->options.stream};
-  if (plan && plan.rules->spec.single_flight && submission.let_down < kMostLeaders &&
+  if (plan.rules->spec.single_flight && submission.let_down < kMostLeaders &&
       !flights_.leader_of(flight)) {
     flights_.lead(flight, submission.ticket);
   }
+}
+
+void Flights::send(Submission& submission) {
   if (submission.due != kNever) {  // it has waited already
     auto request = std::make_shared<ChatRequest>(*submission.request);
     request->options.deadline = submission.due - loop_.now();
     submission.request = std::move(request);
   }
-  const std::size_t largest = plan ? plan.rules->largest() : 0;
+  const std::size_t largest = submission.cache ? submission.cache.rules->largest() : 0;
   sent_.emplace(submission.ticket, Sent{submission, cache::Recorder(largest), loop_.now()});
 }
 
-void Flights::follow(Ticket leader, Submission submission) {
+Flights::Waiting& Flights::wait(Submission submission, Ticket leader, Instant at_most) {
   const Ticket ticket = submission.ticket;
   if (submission.arrived == kNever) {
     submission.arrived = loop_.now();
     submission.submitted = loop_.clock().wall_now();
     submission.due = due_of(submission);
-    cache_.note_joined();
   }
-  flights_.follow(leader, ticket);
-  Follower& follower = followers_[ticket];
-  follower.submission = std::move(submission);
-  follower.leader = leader;
-  if (follower.submission.due != kNever) {
-    follower.timer =
-        loop_.call_at(follower.submission.due, [this, ticket] { on_deadline(ticket); });
-  }
-  const std::vector<Delta>& so_far = sent_.at(leader).recorder.deltas();
-  if (!so_far.empty()) give(follower, so_far);
+  Waiting& waiting = waiting_[ticket];
+  waiting.submission = std::move(submission);
+  waiting.leader = leader;
+  const Instant when = std::min(waiting.submission.due, at_most);
+  if (when != kNever) waiting.timer = loop_.call_at(when, [this, ticket] { on_timer(ticket); });
+  return waiting;
+}
+
+void Flights::follow(Ticket leader, Submission submission) {
+  if (!std::exchange(submission.followed, true)) cache_.note_joined();
+  flights_.follow(leader, submission.ticket);
+  Waiting& follower = wait(std::move(submission), leader, kNever);
+  const auto sent = sent_.find(leader);
+  if (sent == sent_.end() || sent->second.recorder.deltas().empty()) return;
+  give(follower, sent->second.recorder.deltas());
 }
 
 std::optional<Ticket> Flights::leader_of(Ticket ticket) const {
-  const auto found = followers_.find(ticket);
-  if (found == followers_.end()) return std::nullopt;
+  const auto found = waiting_.find(ticket);
+  if (found == waiting_.end()) return std::nullopt;
   return found->second.leader;
+}
+
+// --- the store ------------------------------------------------------------------------------------
+
+bool Flights::ask_store(Submission& submission) {
+  const CachePlan& plan = submission.cache;
+  if (!plan.rules->spec.persistent || std::exchange(submission.asked_store, true)) return false;
+  const bool asked =
+      host_.ask_store([this, ticket = submission.ticket, key = plan.key,
+                       now = loop_.clock().wall_now()](store::StateStore& store) -> Result<void> {
+        const auto bytes = store.get(store_key(key), now);
+        auto stored = bytes && *bytes ? cache::from_bytes(key, **bytes) : std::nullopt;
+        loop_.post([this, ticket, stored = std::move(stored)] { on_stored(ticket, stored); });
+        if (!bytes) return bytes.error();
+        return {};
+      });
+  if (asked) wait(std::move(submission), 0, add_saturated(loop_.now(), kStorePatience));
+  return asked;
+}
+
+void Flights::on_stored(Ticket ticket, const std::optional<cache::Stored>& stored) {
+  const auto found = waiting_.find(ticket);
+  if (found == waiting_.end() || found->second.leader != 0) return;  // over, or sent meanwhile
+  loop_.cancel_timer(found->second.timer);
+  Submission submission = std::move(found->second.submission);
+  waiting_.erase(found);
+  if (stored) {
+    // A clock that was set back since must not make it young for ever.
+    const Duration age = std::max(loop_.clock().wall_now() - stored->kept, Duration::zero());
+    cache_.keep(submission.cache, stored->entry, loop_.now() - age);
+    if (answer_at_once(submission)) {
+      std::vector<Submission> next;
+      take_over(flights_.land(ticket), next);
+      for (Submission& one : next) host_.submit(std::move(one));
+      return;
+    }
+  }
+  send(submission);
+  host_.send(std::move(submission));
 }
 
 // --- under way ------------------------------------------------------------------------------------
 
-void Flights::give(Follower& follower, std::vector<Delta> deltas) {
+void Flights::give(Waiting& follower, std::vector<Delta> deltas) {
   follower.has_content = follower.has_content || has_content(deltas);
   Completion completion;
   completion.ticket = follower.submission.ticket;
@@ -125,7 +179,7 @@ void Flights::on_deltas(Ticket ticket, const std::vector<Delta>& deltas) {
   const auto found = sent_.find(ticket);
   if (found == sent_.end()) return;
   found->second.recorder.take(deltas);
-  for (const Ticket id : flights_.followers(ticket)) give(followers_.at(id), deltas);
+  for (const Ticket id : flights_.followers(ticket)) give(waiting_.at(id), deltas);
 }
 
 void Flights::on_restart(Ticket ticket) {
@@ -140,7 +194,7 @@ void Flights::on_restart(Ticket ticket) {
 
 // False for a follower that could not, and has ended.
 bool Flights::begin_anew(Ticket ticket) {
-  Follower& follower = followers_.at(ticket);
+  Waiting& follower = waiting_.at(ticket);
   if (!follower.has_content) return true;
   if (follower.submission.request->options.on_interrupt != OnInterrupt::restart) {
     end(ticket, DecisionStatus::failed,
@@ -156,35 +210,50 @@ bool Flights::begin_anew(Ticket ticket) {
   return true;
 }
 
+// Those that followed one that waits for the store go on without it.
+void Flights::leave(Ticket ticket, Ticket leader) {
+  if (leader != 0) {
+    flights_.leave(leader, ticket);
+    return;
+  }
+  std::vector<Submission> next;
+  take_over(flights_.land(ticket), next);
+  for (Submission& one : next) host_.submit(std::move(one));
+}
+
 bool Flights::cancel(Ticket ticket) {
   const auto leader = leader_of(ticket);
   if (!leader) return false;
-  flights_.leave(*leader, ticket);
   end(ticket, DecisionStatus::cancelled,
       make_failure(ErrorKind::cancelled, "the caller went away"));
+  leave(ticket, *leader);
   return true;
 }
 
-void Flights::on_deadline(Ticket ticket) {
+void Flights::on_timer(Ticket ticket) {
   const auto leader = leader_of(ticket);
   if (!leader) return;
-  flights_.leave(*leader, ticket);
+  if (waiting_.at(ticket).submission.due > loop_.now()) {
+    on_stored(ticket, std::nullopt);  // the store takes too long
+    return;
+  }
   end(ticket, DecisionStatus::failed,
       make_failure(ErrorKind::deadline_exceeded,
-                   "the caller's deadline passed while it waited for an identical request"));
+                   "the caller's deadline passed before the request was sent"));
+  leave(ticket, *leader);
 }
 
 void Flights::close() {
   closing_ = true;
   std::vector<Ticket> tickets;
-  tickets.reserve(followers_.size());
-  for (const auto& [ticket, follower] : followers_) tickets.push_back(ticket);
+  tickets.reserve(waiting_.size());
+  for (const auto& [ticket, waiting] : waiting_) tickets.push_back(ticket);
   std::sort(tickets.begin(), tickets.end());
   for (const Ticket ticket : tickets) {
-    flights_.leave(followers_.at(ticket).leader, ticket);
     end(ticket, DecisionStatus::failed,
         make_failure(ErrorKind::closed, "the router was closed while the request was in flight"));
   }
+  flights_ = {};
 }
 
 // --- the end --------------------------------------------------------------------------------------
@@ -215,7 +284,9 @@ void Flights::note(Sent& sent, Completion& last) const {
     decision->total += before;
     for (AttemptRecord& attempt : decision->attempts) attempt.started += before;
     decision->restarts += submission.restarts;
-    decision->notes.emplace_back("first it followed an identical request, which came to nothing");
+    if (submission.followed) {
+      decision->notes.emplace_back("first it followed an identical request, which came to nothing");
+    }
   }
   last.decision = std::move(decision);
 }
@@ -236,7 +307,13 @@ void Flights::keep(const Sent& sent, const Completion& last) {
     entry = cache::entry_from_deltas(sent.recorder.deltas(), std::move(like), deployment.model,
                                      loop_.clock().wall_now());
   }
-  if (entry) cache_.keep(plan, std::move(entry), loop_.now());
+  if (!entry) return;
+  cache_.keep(plan, entry, loop_.now());
+  if (!plan.rules->spec.persistent) return;
+  host_.ask_store([key = plan.key, entry, now = loop_.clock().wall_now(),
+                   ttl = plan.rules->spec.ttl](store::StateStore& store) {
+    return store.put(store_key(key), cache::to_bytes(key, *entry, now), now + ttl);
+  });
 }
 
 cache::EntryPtr Flights::whole_entry(const Completion& last, cache::Entry like,
@@ -255,24 +332,31 @@ std::vector<Submission> Flights::hand_over(const std::vector<Ticket>& followers,
   std::vector<Submission> next;
   const bool shared = decision.failure && fault_of(decision.failure->kind) == Fault::caller;
   for (const Ticket id : followers) {
-    if (shared) {
-      end(id, DecisionStatus::failed, decision.failure);
-    } else if (begin_anew(id)) {
-      const auto found = followers_.find(id);
-      loop_.cancel_timer(found->second.timer);
-      Submission& submission = next.emplace_back(std::move(found->second.submission));
-      if (decision.status == DecisionStatus::failed) ++submission.let_down;
-      followers_.erase(found);
-    }
+    if (shared) end(id, DecisionStatus::failed, decision.failure);
+  }
+  if (!shared) take_over(followers, next);
+  if (decision.status == DecisionStatus::failed) {
+    for (Submission& submission : next) ++submission.let_down;
   }
   return next;
 }
 
+// Out of the wait, but for those that have ended in it.
+void Flights::take_over(const std::vector<Ticket>& followers, std::vector<Submission>& next) {
+  for (const Ticket id : followers) {
+    if (!begin_anew(id)) continue;
+    const auto found = waiting_.find(id);
+    loop_.cancel_timer(found->second.timer);
+    next.push_back(std::move(found->second.submission));
+    waiting_.erase(found);
+  }
+}
+
 void Flights::end(Ticket ticket, DecisionStatus status, std::optional<Failure> failure,
                   const Completion* leaders) {
-  const auto found = followers_.find(ticket);
-  const Follower follower = std::move(found->second);
-  followers_.erase(found);
+  const auto found = waiting_.find(ticket);
+  const Waiting follower = std::move(found->second);
+  waiting_.erase(found);
   loop_.cancel_timer(follower.timer);
   const Submission& submission = follower.submission;
   auto decision = std::make_shared<Decision>(
@@ -281,7 +365,7 @@ void Flights::end(Ticket ticket, DecisionStatus status, std::optional<Failure> f
   decision->failure = std::move(failure);
   decision->restarts = submission.restarts;
   decision->total = loop_.now() - submission.arrived;
-  decision->cache.status = CacheStatus::joined;
+  decision->cache.status = follower.leader == 0 ? CacheStatus::miss : CacheStatus::joined;
   Completion completion;
   completion.ticket = ticket;
   completion.last = true;

@@ -14,10 +14,11 @@ struct Submission {
   std::shared_ptr<const ChatRequest> request;
   std::shared_ptr<CompletionQueue> queue;
   CachePlan cache = {};
-  // Set where it followed an identical request, and that came to nothing (flights.h).
+  // Set where it has waited for an identical request, or for the store (flights.h).
   Instant arrived = kNever;
   Instant due = kNever;  // its deadline
   WallTime submitted{};
+  bool followed = false, asked_store = false;
   std::uint32_t restarts = 0;
   int let_down = 0;  // by so many leaders that failed
 };
