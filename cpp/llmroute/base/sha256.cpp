@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#include <immintrin.h>
+#define LLMROUTE_SHA_INSTRUCTIONS 1
+#endif
 
 namespace llmroute {
 
@@ -26,6 +31,8 @@ std::uint32_t big_endian(const std::uint8_t* p) {
 
 }  // namespace
 
+Sha256::Sha256(Way way) : take_(way == Way::portable ? &Sha256::take_portably : fastest()) {}
+
 Sha256& Sha256::update(std::string_view bytes) {
   bytes_ += bytes.size();
   const auto* p = reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -37,10 +44,14 @@ Sha256& Sha256::update(std::string_view bytes) {
     p += taken;
     left -= taken;
     if (filled_ < block_.size()) return *this;
-    take_block(block_.data());
+    take_(state_, block_.data(), 1);
     filled_ = 0;
   }
-  for (; left >= block_.size(); p += block_.size(), left -= block_.size()) take_block(p);
+  if (const std::size_t blocks = left / block_.size(); blocks > 0) {
+    take_(state_, p, blocks);
+    p += blocks * block_.size();
+    left -= blocks * block_.size();
+  }
   std::copy_n(p, left, block_.data());
   filled_ = left;
   return *this;
@@ -67,7 +78,11 @@ Digest Sha256::finish() {
   return out;
 }
 
-void Sha256::take_block(const std::uint8_t* block) {
+// --- the rounds -----------------------------------------------------------------------------------
+
+namespace {
+
+void take_one(std::array<std::uint32_t, 8>& state, const std::uint8_t* block) {
   std::array<std::uint32_t, 64> w;
   for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(block + 4 * i);
   for (std::size_t i = 16; i < 64; ++i) {
@@ -75,7 +90,7 @@ void Sha256::take_block(const std::uint8_t* block) {
     w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ (a >> 3U)) + w[i - 7] +
            (std::rotr(b, 17) ^ std::rotr(b, 19) ^ (b >> 10U));
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  auto [a, b, c, d, e, f, g, h] = state;
   for (std::size_t i = 0; i < 64; ++i) {
     const std::uint32_t first = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) +
                                 ((e & f) ^ (~e & g)) + kRound[i] + w[i];
@@ -91,8 +106,69 @@ void Sha256::take_block(const std::uint8_t* block) {
     a = first + second;
   }
   const std::array<std::uint32_t, 8> worked = {a, b, c, d, e, f, g, h};
-  for (std::size_t i = 0; i < state_.size(); ++i) state_[i] += worked[i];
+  for (std::size_t i = 0; i < state.size(); ++i) state[i] += worked[i];
 }
+
+}  // namespace
+
+void Sha256::take_portably(State& state, const std::uint8_t* blocks, std::size_t count) {
+  for (; count > 0; --count, blocks += 64) take_one(state, blocks);
+}
+
+#ifdef LLMROUTE_SHA_INSTRUCTIONS
+
+// Four rounds at a time. The instructions want the state as (a, b, e, f) and (c, d, g, h), and each
+// pair of them swaps the two.
+__attribute__((target("sha,sse4.1"))) void Sha256::take_with_instructions(
+    State& state, const std::uint8_t* blocks, std::size_t count) {
+  const auto lane = [&state](std::size_t i) { return static_cast<int>(state[i]); };
+  __m128i abef = _mm_set_epi32(lane(0), lane(1), lane(4), lane(5));
+  __m128i cdgh = _mm_set_epi32(lane(2), lane(3), lane(6), lane(7));
+  const __m128i big_endian_words =
+      _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+  for (; count > 0; --count, blocks += 64) {
+    const __m128i abef_before = abef, cdgh_before = cdgh;
+    __m128i w[4];
+    for (std::size_t i = 0; i < 16; ++i) {
+      __m128i& now = w[i % 4];  // holds the words of four steps ago
+      if (i < 4) {
+        now = _mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks + 16 * i));
+        now = _mm_shuffle_epi8(now, big_endian_words);
+      } else {
+        const __m128i last = w[(i + 3) % 4];
+        now = _mm_sha256msg1_epu32(now, w[(i + 1) % 4]);
+        now = _mm_add_epi32(now, _mm_alignr_epi8(last, w[(i + 2) % 4], 4));
+        now = _mm_sha256msg2_epu32(now, last);
+      }
+      const auto* constants = reinterpret_cast<const __m128i*>(kRound.data() + 4 * i);
+      const __m128i sum = _mm_add_epi32(now, _mm_loadu_si128(constants));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+    }
+    abef = _mm_add_epi32(abef, abef_before);
+    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+  }
+  alignas(16) std::array<std::uint32_t, 4> first, second;
+  _mm_store_si128(reinterpret_cast<__m128i*>(first.data()), abef);
+  _mm_store_si128(reinterpret_cast<__m128i*>(second.data()), cdgh);
+  state = {first[3], first[2], second[3], second[2], first[1], first[0], second[1], second[0]};
+}
+
+Sha256::Take Sha256::fastest() {
+  static const bool has_them = [] {
+    constexpr unsigned kSse41 = 1U << 19U, kSsse3 = 1U << 9U, kSha = 1U << 29U;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kSse41) == 0 || (c & kSsse3) == 0) return false;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
+  }();
+  return has_them ? &Sha256::take_with_instructions : &Sha256::take_portably;
+}
+
+#else
+
+Sha256::Take Sha256::fastest() { return &Sha256::take_portably; }
+
+#endif
 
 Digest sha256(std::string_view bytes) { return Sha256().update(bytes).finish(); }
 

@@ -30,6 +30,8 @@ TEST(Sha256, GivesTheKnownAnswers) {
   };
   for (const Known& known : cases) {
     EXPECT_EQ(to_hex(sha256(known.bytes)), known.digest) << known.bytes.size() << " bytes";
+    Sha256 portable(Sha256::Way::portable);
+    EXPECT_EQ(to_hex(portable.update(known.bytes).finish()), known.digest) << known.bytes.size();
   }
 }
 
