@@ -145,20 +145,49 @@ std::vector<T> numbers_of(const py::bytes& bytes) {
   return out;
 }
 
-// (model names, at_ms, index of the model, prompt tokens, output tokens, stream, deadline_ms or None)
-sim::Traffic logged_traffic(const py::tuple& log) {
+template <class T>
+std::vector<T> column_of(const py::dict& log, const char* name, std::size_t rows) {
+  std::vector<T> out = numbers_of<T>(log[name].cast<py::bytes>());
+  out.resize(rows);
+  return out;
+}
+
+Metadata labels_of(const py::handle& pairs) {
+  Metadata out;
+  for (const py::handle pair : pairs) {
+    const auto both = pair.cast<py::tuple>();
+    out.emplace_back(both[0].cast<std::string>(), both[1].cast<std::string>());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// Traffic._native() of python/llmroute/traffic.py.
+sim::Traffic logged_traffic(const py::dict& log) {
   sim::Traffic traffic;
-  for (const py::handle name : log[0]) traffic.models.push_back(name.cast<std::string>());
-  const auto at_ms = numbers_of<double>(log[1].cast<py::bytes>());
-  const auto model = numbers_of<std::int32_t>(log[2].cast<py::bytes>());
-  const auto prompt = numbers_of<std::int32_t>(log[3].cast<py::bytes>());
-  const auto output = numbers_of<std::int32_t>(log[4].cast<py::bytes>());
-  traffic.stream = log[5].cast<bool>();
-  if (!log[6].is_none()) traffic.deadline = from_ms(log[6].cast<double>());
-  traffic.rows.resize(std::min({at_ms.size(), model.size(), prompt.size(), output.size()}));
-  for (std::size_t i = 0; i < traffic.rows.size(); ++i) {
-    traffic.rows[i] = {from_ms(at_ms[i]), static_cast<std::uint32_t>(model[i]), prompt[i],
-                       output[i]};
+  for (const py::handle name : log["models"]) traffic.models.push_back(name.cast<std::string>());
+  traffic.labels.clear();
+  for (const py::handle pairs : log["label_sets"]) traffic.labels.push_back(labels_of(pairs));
+  traffic.stream = log["stream"].cast<bool>();
+  if (!log["deadline_ms"].is_none()) traffic.deadline = from_ms(log["deadline_ms"].cast<double>());
+  if (!log["start_s"].is_none()) {
+    traffic.start = WallTime(from_ms(1000 * log["start_s"].cast<double>()));
+  }
+  const auto at_ms = numbers_of<double>(log["at_ms"].cast<py::bytes>());
+  traffic.rows.resize(at_ms.size());
+  const std::size_t rows = at_ms.size();
+  const auto model = column_of<std::uint32_t>(log, "model", rows);
+  const auto prompt = column_of<std::int32_t>(log, "prompt_tokens", rows);
+  const auto output = column_of<std::int32_t>(log, "output_tokens", rows);
+  const auto most = column_of<std::int32_t>(log, "max_output_tokens", rows);
+  const auto labels = column_of<std::uint32_t>(log, "labels", rows);
+  const auto conversation = column_of<std::uint32_t>(log, "conversation", rows);
+  const auto turn = column_of<std::uint32_t>(log, "turn", rows);
+  const auto known = column_of<std::int32_t>(log, "known_tokens", rows);
+  const auto priority = column_of<std::uint8_t>(log, "priority", rows);
+  for (std::size_t i = 0; i < rows; ++i) {
+    traffic.rows[i] = {from_ms(at_ms[i]), model[i],        prompt[i], output[i], most[i],
+                       labels[i],         conversation[i], turn[i],   known[i],  priority[i]};
   }
   return traffic;
 }
@@ -181,6 +210,14 @@ py::dict columns_of(const sim::Columns& c) {
   out["total_ms"] = py::make_tuple("d", bytes_of(c.total_ms));
   out["cost_usd"] = py::make_tuple("d", bytes_of(c.cost_usd));
   out["error"] = py::make_tuple("B", bytes_of(c.error));
+  out["tenant"] = py::make_tuple("i", bytes_of(c.tenant));
+  out["priority"] = py::make_tuple("B", bytes_of(c.priority));
+  out["queued_ms"] = py::make_tuple("d", bytes_of(c.queued_ms));
+  out["cache"] = py::make_tuple("B", bytes_of(c.cache));
+  out["input_tokens"] = py::make_tuple("i", bytes_of(c.input_tokens));
+  out["output_tokens"] = py::make_tuple("i", bytes_of(c.output_tokens));
+  out["quality"] = py::make_tuple("d", bytes_of(c.quality));
+  out["carbon_g"] = py::make_tuple("d", bytes_of(c.carbon_g));
   return out;
 }
 
@@ -236,7 +273,7 @@ py::tuple simulate(const std::string& config, const std::string& catalogue,
   const sim::Traffic rows =
       py::isinstance<py::str>(traffic)
           ? value_or_raise(sim::make_traffic(traffic.cast<std::string>(), seed))
-          : logged_traffic(traffic.cast<py::tuple>());
+          : logged_traffic(traffic.cast<py::dict>());
   std::optional<Result<sim::Report>> report;
   sim::Hooks hooks;
   if (plan.is_none()) {
@@ -252,9 +289,10 @@ py::tuple simulate(const std::string& config, const std::string& catalogue,
   throw_if_python_error();
   const sim::Report done = value_or_raise(std::move(*report));
   const std::string summary = sim::summary_json(done);
-  py::list deployments;
-  for (const std::string& name : done.deployments) deployments.append(name);
-  return py::make_tuple(summary, columns_of(done.columns), deployments);
+  py::dict names;
+  names["deployments"] = py::cast(done.deployments);
+  names["tenants"] = py::cast(done.tenants);
+  return py::make_tuple(summary, columns_of(done.columns), names);
 }
 
 }  // namespace

@@ -30,11 +30,11 @@ def simulate(
     seed: int,
     plan: Callable[[Request, str, list[Candidate]], None] | None,
     plan_all: bool,
-) -> tuple[str, dict[str, tuple[str, bytes]], list[str]]:
-    """Run traffic through modelled providers: summary as JSON, columns, names of deployments.
+) -> tuple[str, dict[str, tuple[str, bytes]], dict[str, list[str]]]:
+    """Run traffic through modelled providers: summary as JSON, columns, names of indices.
 
-    `traffic` is a generator's JSON text, or a log as (models, at_ms, model, prompt_tokens,
-    output_tokens, stream, deadline_ms), the numbers as bytes of double and int32. `plan` is asked
+    `traffic` is a generator's JSON text, or a log as a dict of columns (`Traffic._native`), numbers
+    as the bytes of an array. `plan` is asked
     for requests of groups with a Python policy (by its label), or with `plan_all` for all.
     """
 

@@ -38,6 +38,7 @@ class Provider {
   std::optional<std::uint32_t> leave();
   void wait_in_line(std::uint32_t attempt) { line_.push_back(attempt); }
   void leave_line(std::uint32_t attempt);
+  std::size_t waiting() const { return line_.size(); }
 
  private:
   const TroubleSpec* trouble_at(Instant now, Random& chance) const;

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <map>
 #include <queue>
 #include <utility>
 #include <vector>
 
 #include "llmroute/engine/dispatcher.h"
+#include "llmroute/sim/callers.h"
+#include "llmroute/sim/measures.h"
 #include "llmroute/sim/provider.h"
 
 namespace llmroute::sim {
@@ -21,13 +24,13 @@ constexpr Instant kStart{seconds(1'000)};
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint64_t kLookEvery = 1 << 14;  // events between two questions whether to go on
 
-enum class Happening : std::uint8_t { content, end, timer, price };
+enum class Happening : std::uint8_t { content, end, timer, price, store };
 
 struct Event {
   Instant at;
   std::uint64_t order;  // of two at the same time the one that was planned first
   Happening what;
-  std::uint32_t subject;  // attempt slot; request for timer; deployment for price
+  std::uint32_t subject;  // attempt slot; request for timer; deployment for price; what was asked
   std::uint32_t stamp;    // an event whose subject has moved on since is nothing
   bool operator>(const Event& o) const { return at != o.at ? at > o.at : order > o.order; }
 };
@@ -52,6 +55,21 @@ struct Asked {  // what is kept per request
   std::array<std::uint32_t, 2> calls = {kNone, kNone};
 };
 
+// Grants leases as any store does.
+class Leases {
+ public:
+  store::Grant lease(const store::LeaseWish& wish) {
+    std::int64_t& taken = taken_[wish.key];
+    taken += wish.owed;
+    const std::int64_t granted = std::clamp(wish.limit - taken, std::int64_t{0}, wish.want);
+    taken += granted;
+    return {granted, taken};
+  }
+
+ private:
+  std::map<std::string, std::int64_t, std::less<>> taken_;
+};
+
 class Simulator {
  public:
   Simulator(InventoryPtr inventory, const World& world, const Traffic& traffic, std::uint64_t seed,
@@ -61,11 +79,14 @@ class Simulator {
         traffic_(traffic),
         seed_(seed),
         hooks_(hooks),
-        dispatcher_(seed, std::numeric_limits<std::size_t>::max()) {
+        dispatcher_(seed, std::numeric_limits<std::size_t>::max()),
+        measures_(world, inventory_->deployments),
+        callers_(traffic.labels) {
     for (const Deployment& deployment : inventory_->deployments) {
       providers_.emplace_back(world.of(deployment.name), kStart);
       report_.deployments.push_back(deployment.name);
     }
+    report_.tenants = callers_.tenants();
     asked_.resize(traffic.rows.size());
     report_.columns.resize(traffic.rows.size());
   }
@@ -91,6 +112,7 @@ class Simulator {
       }
     }
     end_the_rest();
+    count_what_is_left();
     return std::move(report_);
   }
 
@@ -105,14 +127,10 @@ class Simulator {
 
   void submit(std::size_t index) {
     const TrafficRow& row = traffic_.rows[index];
-    auto request = std::make_shared<ChatRequest>();
-    request->options.model = traffic_.models[row.model];
-    request->options.stream = traffic_.stream;
-    request->options.deadline = traffic_.deadline;
-    request->facts.prompt_tokens = Tokens{row.prompt_tokens};
-    request->facts.messages = 1;
+    auto request = make_request(traffic_, row, inventory_->cache.affinity.has_value());
     report_.columns.at_ms[index] = to_ms(row.at);
-    const WallTime wall{now_.time_since_epoch()};
+    report_.columns.tenant[index] = callers_.tenant(row.labels);
+    const WallTime wall = traffic_.start + (now_ - kStart);
     if (hooks_.choose) {
       request->body = Body(std::string_view(R"({"messages":[]})"), nullptr);
       hooks_.choose(request, inventory_,
@@ -137,6 +155,7 @@ class Simulator {
         }
         break;
       case Happening::price: change_price(event.subject, event.stamp); break;
+      case Happening::store: answer_from_store(event.subject); break;
     }
   }
 
@@ -160,12 +179,13 @@ class Simulator {
     if (!outcome.failure) {
       const TrafficRow& row = traffic_.rows[call.request - 1];
       outcome.usage.input = Tokens{row.prompt_tokens};
-      outcome.usage.output = Tokens{row.output_tokens};
+      outcome.usage.output = Tokens{row.answer_tokens()};
       outcome.usage.reported = true;
     }
     const RequestId request = call.request;
     const AttemptId attempt = call.attempt;
     release(slot);
+    if (hooks_.on_outcome) hooks_.on_outcome(request, attempt, now_ - kStart);
     dispatcher_.on_outcome(request, attempt, now_, std::move(outcome), {}, actions_);
     act();
   }
@@ -174,6 +194,7 @@ class Simulator {
 
   void act() {
     for (std::size_t i = 0; i < actions_.size(); ++i) {
+      if (hooks_.on_action) hooks_.on_action(actions_[i], now_ - kStart);
       std::visit([this](auto& action) { execute(action); }, actions_[i]);
     }
     actions_.clear();
@@ -222,10 +243,19 @@ class Simulator {
   }
 
   void execute(const engine::EmitRestart&) {}
-  void execute(const engine::AskStore&) {}
+
+  void execute(engine::AskStore& ask) {
+    plan(now_ + world_.store, Happening::store, static_cast<std::uint32_t>(asks_.size()), 0);
+    asks_.push_back(std::move(ask));
+  }
 
   void execute(const engine::Finish& finish) {
-    report_.columns.set(finish.request - 1, *finish.decision);
+    const std::size_t row = finish.request - 1;
+    const Decision& decision = *finish.decision;
+    report_.columns.set(row, decision);
+    report_.columns.quality[row] =
+        measures_.quality(decision, callers_.task(traffic_.rows[row].labels));
+    report_.columns.carbon_g[row] = measures_.carbon_g(decision);
   }
 
   // --- attempts -----------------------------------------------------------------------------------
@@ -239,7 +269,7 @@ class Simulator {
   void serve(std::uint32_t slot) {
     Call& call = calls_[slot];
     call.served = true;
-    const std::int32_t output = traffic_.rows[call.request - 1].output_tokens;
+    const std::int32_t output = traffic_.rows[call.request - 1].answer_tokens();
     begin(slot, providers_[call.deployment].serve(now_, call.chance, output));
   }
 
@@ -317,12 +347,26 @@ class Simulator {
     [[maybe_unused]] const auto done = dispatcher_.configure(inventory_);
   }
 
+  void answer_from_store(std::uint32_t number) {
+    const engine::AskStore& ask = asks_[number];
+    dispatcher_.on_lease(ask.number, leases_.lease(ask.wish), now_, actions_);
+    act();
+  }
+
   // What hangs without a limit ends with the simulation.
   void end_the_rest() {
     for (std::size_t index = 0; index < asked_.size(); ++index) {
       if (asked_[index].calls == Asked().calls) continue;
       dispatcher_.cancel(index + 1, now_, actions_);
       act();
+    }
+  }
+
+  void count_what_is_left() {
+    report_.left_in_flight = dispatcher_.in_flight() + (calls_.size() - free_.size());
+    for (std::size_t d = 0; d < providers_.size(); ++d) {
+      report_.left_in_flight += dispatcher_.board().hot(static_cast<DeploymentIndex>(d)).in_flight;
+      report_.left_waiting += providers_[d].waiting();
     }
   }
 
@@ -333,6 +377,10 @@ class Simulator {
   const Hooks& hooks_;
   engine::Dispatcher dispatcher_;
   engine::Actions actions_;
+  Measures measures_;
+  Callers callers_;
+  Leases leases_;
+  std::vector<engine::AskStore> asks_;
   std::vector<Provider> providers_;
   std::vector<Call> calls_;
   std::vector<std::uint32_t> free_;

@@ -2,7 +2,8 @@
 //
 // The same (event, now) -> actions as in the runtime; nothing of routing, health, retry or hedging is
 // modelled, it runs. The same inventory, world, traffic and seed always give the same report, bit by
-// bit. Single-threaded; no IO, no real clock.
+// bit. Single-threaded; no IO, no real clock: what budgets have spent is kept in memory, whatever path
+// the inventory names.
 #pragma once
 
 #include <functional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "llmroute/base/error.h"
+#include "llmroute/engine/dispatcher.h"
 #include "llmroute/engine/view.h"
 #include "llmroute/model/deployment.h"
 #include "llmroute/sim/report.h"
@@ -26,6 +28,10 @@ struct Hooks {
   std::function<void(const std::shared_ptr<ChatRequest>&, const InventoryPtr&,
                      std::vector<engine::CandidateView>)>
       choose;
+  // Told of every action before it is carried out, and of the end of every attempt that was not
+  // cancelled before the engine is; with the time since the start.
+  std::function<void(const engine::Action&, Duration)> on_action;
+  std::function<void(engine::RequestId, engine::AttemptId, Duration)> on_outcome;
 };
 
 // Runs all of `traffic` to its end. Errors: ErrorKind::config where the dispatcher refuses the

@@ -18,6 +18,7 @@ constexpr Shape kMs = number_of(Kind::number, 0, kLong);
 constexpr Shape kSeconds = number_of(Kind::number, 0, kLong / 1000);
 constexpr Shape kShare = number_of(Kind::number, 0, 1);
 constexpr Shape kFactor = number_of(Kind::number, 0.001, 1e6);
+constexpr Shape kGrams = number_of(Kind::number, 0, 1e6);
 constexpr Shape kRate = number_of(Kind::number, 0, 1e6);
 constexpr Shape kUsd = number_of(Kind::number, 0, 1e6);
 constexpr Shape kCount = number_of(Kind::integer, 0, 1e9);
@@ -44,6 +45,15 @@ constexpr std::array kPriceFields = {
 constexpr Shape kPrice = table_of(kPriceFields);
 constexpr Shape kPrices = series_of(kPrice, 0, 1'000);
 
+constexpr Shape kByTask = map_of(kShare, 1'000, nullptr);
+constexpr Shape kQuality = [] {
+  Shape shape;
+  shape.kind = Kind::either;
+  shape.item = &kShare;
+  shape.other = &kByTask;
+  return shape;
+}();
+
 constexpr std::array kModelFields = {
     Field{"spread", &kSpread, "of the time to the first token", std::string_view("log_normal")},
     Field{"ttft_ms", &kMs, "log_normal: median; exponential: mean", 300.0, "ms"},
@@ -58,12 +68,15 @@ constexpr std::array kModelFields = {
     Field{"requests_per_minute", &kCount, "more are answered with 429; 0: any number", 0.0},
     Field{"troubles", &kTroubles, "the first that strikes an attempt counts"},
     Field{"prices", &kPrices, "changes of the price, as the router learns them"},
+    Field{"quality", &kQuality, "of its answers, or a table by metadata.task; default: unknown"},
+    Field{"grams_co2_per_1k_tokens", &kGrams, "of prompt and answer; default: unknown", {}, "g"},
 };
 constexpr Shape kModel = table_of(kModelFields);
 constexpr Shape kModels = map_of(kModel, 100'000, nullptr);
 constexpr std::array kWorldFields = {
     Field{"default", &kModel, "of deployments that have none of their own", Defaults{}},
     Field{"deployments", &kModels, "by name"},
+    Field{"store_ms", &kMs, "until the state store has granted what a budget asks for", 0.0, "ms"},
 };
 constexpr Shape kWorld = table_of(kWorldFields);
 
@@ -117,6 +130,13 @@ ProviderModel read_model(const Value& table) {
                               number(price, "output_usd_per_million")});
     }
   }
+  if (const Value* quality = table.find("quality")) {
+    if (quality->type == Value::Type::number) model.quality = quality->number;
+    for (const auto& [task, value] : quality->table) model.task_quality[task] = value.number;
+  }
+  if (const Value* grams = table.find("grams_co2_per_1k_tokens")) {
+    model.grams_co2_per_1k_tokens = grams->number;
+  }
   return model;
 }
 
@@ -133,6 +153,12 @@ void inherit(const Value* usual, Value* deployments) {
 
 }  // namespace
 
+std::optional<double> ProviderModel::quality_of(std::string_view task) const {
+  if (quality) return quality;
+  const auto found = task_quality.find(task);
+  return found == task_quality.end() ? std::nullopt : std::optional(found->second);
+}
+
 const ProviderModel& World::of(const std::string& deployment) const {
   const auto found = deployments.find(deployment);
   return found == deployments.end() ? usual : found->second;
@@ -146,6 +172,7 @@ Result<World> parse_world(std::string_view json, const std::vector<std::string_v
   if (!checked) return checked.error();
   World world;
   world.usual = read_model(*document->find("default"));
+  world.store = from_ms(number(*document, "store_ms"));
   const Value* models = document->find("deployments");
   if (models == nullptr) return world;
   for (const auto& [name, table] : models->table) {

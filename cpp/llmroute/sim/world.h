@@ -60,11 +60,18 @@ struct ProviderModel {
   std::uint32_t requests_per_minute = 0;  // more are answered with 429; 0: any number
   std::vector<TroubleSpec> troubles;      // the first that strikes counts
   std::vector<PriceChange> prices;
+  std::optional<double> quality;                            // of an answer, 0..1
+  std::map<std::string, double, std::less<>> task_quality;  // by metadata.task, instead
+  std::optional<double> grams_co2_per_1k_tokens;            // of prompt and answer
+
+  // Nothing where it is not known.
+  std::optional<double> quality_of(std::string_view task) const;
 };
 
 struct World {
   std::map<std::string, ProviderModel> deployments;
   ProviderModel usual;  // of deployments that have none of their own
+  Duration store;       // until the state store has answered
   const ProviderModel& of(const std::string& deployment) const;
 };
 

@@ -128,9 +128,11 @@ TEST(Simulator, APriceChangeIsLearnt) {
 
 TEST(Simulator, CanBeInterrupted) {
   const InventoryPtr inventory = fleet(1, "ordered");
-  const auto report = simulate(inventory, world_of(kCalm, inventory),
-                               traffic_of(R"({"requests": 100000, "rate_per_second": 1000})"), 1,
-                               {[] { return false; }, {}});
+  Hooks hooks;
+  hooks.keep_going = [] { return false; };
+  const auto report =
+      simulate(inventory, world_of(kCalm, inventory),
+               traffic_of(R"({"requests": 100000, "rate_per_second": 1000})"), 1, hooks);
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().kind, ErrorKind::cancelled);
 }
