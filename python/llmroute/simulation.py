@@ -25,7 +25,16 @@ PolicySource: TypeAlias = str | Mapping[str, Any] | Policy | PolicyFunction
 # Student's t for 95 % and 19 degrees of freedom: twenty batches.
 _T95 = 2.093
 _PATIENCE_MS = 3_600_000.0
-_MEASURES = ("failures", "total_ms_mean", "ttft_ms_mean", "cost_usd", "attempts")
+_MEASURES = (
+    "failures",
+    "total_ms_mean",
+    "ttft_ms_mean",
+    "cost_usd",
+    "attempts",
+    "carbon_g",
+    "quality_mean",
+)
+_MORE_IS_BETTER = ("quality_mean",)
 
 
 def simulate(
@@ -147,21 +156,32 @@ class Simulation:
     (100, ['ollama/llama3'])
     """
 
-    __slots__ = ("columns", "deployments", "summary")
+    __slots__ = ("columns", "deployments", "summary", "tenants")
 
     def __init__(
-        self, summary: dict[str, Any], columns: dict[str, array[Any]], deployments: list[str]
+        self,
+        summary: dict[str, Any],
+        columns: dict[str, array[Any]],
+        deployments: list[str],
+        tenants: list[str],
     ) -> None:
         self.summary = summary
-        """Requests, failures by kind, attempts, percentiles of milliseconds, cost in US dollars,
-        share per deployment, and twenty batches in a row."""
+        """Requests, failures by kind, attempts, percentiles of milliseconds, time in line, cost in
+        US dollars, grams of carbon dioxide, mean quality, share per deployment, per tenant (of
+        tokens) and per priority, and twenty batches in a row. ``left_in_flight`` and
+        ``left_waiting`` are 0: nothing is left behind."""
         self.columns = columns
         """By name an array of one number per request: ``at_ms``, ``ok``, ``deployment`` and
         ``first_deployment`` (index in `deployments`, -1: none), ``first_ok``, ``attempts``,
         ``hedges``, ``ttft_ms``, ``total_ms`` and ``cost_usd`` (not-a-number: none), ``error``
-        (index in ``llmroute._core.vocabulary["ErrorKind"]``)."""
+        (index in ``llmroute._core.vocabulary["ErrorKind"]``), ``tenant`` (index in `tenants`, -1:
+        none), ``priority`` (0 first, 9 last), ``queued_ms``, ``cache`` (0: off, 1: miss, 2: hit,
+        3: joined another), ``input_tokens`` and ``output_tokens`` of the answer, ``quality`` and
+        ``carbon_g`` (not-a-number: unknown)."""
         self.deployments = deployments
-        """Names of the indices in `columns`."""
+        """Names of the indices in ``columns["deployment"]``."""
+        self.tenants = tenants
+        """Names of the indices in ``columns["tenant"]``."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary: plain values, ready for JSON."""
@@ -175,7 +195,13 @@ class Simulation:
         )
 
     def _repr_html_(self) -> str:
-        return _html([_row("", self.summary)])
+        tables = [_html(_HEAD, [_row("", self.summary)])]
+        for key, head in (("tenants", "tenant"), ("priorities", "priority")):
+            shares = self.summary[key]
+            if len(shares) > 1:
+                rows = [share_row(name, share) for name, share in shares.items()]
+                tables.append(_html((head, *SHARE_HEAD), rows))
+        return "".join(tables)
 
 
 class Comparison:
@@ -196,15 +222,17 @@ class Comparison:
         ----------
         name : str
             Of the one that is compared.
-        measure : {"failures", "total_ms_mean", "ttft_ms_mean", "cost_usd", "attempts"}
-            Mean milliseconds, or a sum per twentieth of the traffic.
+        measure : str
+            ``total_ms_mean``, ``ttft_ms_mean`` and ``quality_mean``: means; ``failures``,
+            ``cost_usd``, ``attempts`` and ``carbon_g``: sums per twentieth of the traffic.
 
         Returns
         -------
         dict
             ``difference`` (mean over twenty batches, this one less the baseline), ``low`` and
             ``high`` (95 %, paired t over the batches), ``better`` and ``worse`` (True where the
-            interval excludes 0; less is better).
+            interval excludes 0; less is better, but of quality more). Without a number on both
+            sides ``difference`` is not-a-number.
 
         Raises
         ------
@@ -223,13 +251,15 @@ class Comparison:
         mean = statistics.fmean(pairs) if pairs else math.nan
         spread = statistics.stdev(pairs) / math.sqrt(len(pairs)) * _T95 if len(pairs) > 1 else 0.0
         low, high = mean - spread, mean + spread
+        less, more = high < 0, low > 0
+        better, worse = (more, less) if measure in _MORE_IS_BETTER else (less, more)
         return {
             "measure": measure,
             "difference": mean,
             "low": low,
             "high": high,
-            "better": high < 0,
-            "worse": low > 0,
+            "better": better,
+            "worse": worse,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -238,7 +268,7 @@ class Comparison:
             "baseline": self.baseline,
             "results": {name: result.summary for name, result in self.results.items()},
             "differences": {
-                name: [self.difference(name, measure) for measure in _MEASURES]
+                name: [_without_nan(self.difference(name, measure)) for measure in _MEASURES]
                 for name in self.results
                 if name != self.baseline
             },
@@ -253,7 +283,7 @@ class Comparison:
         )
 
     def _repr_html_(self) -> str:
-        return _html([_row(name, result.summary) for name, result in self.results.items()])
+        return _html(_HEAD, [_row(name, r.summary) for name, r in self.results.items()])
 
 
 _HEAD = ("", "requests", "failed", "attempts", "p50 ms", "p95 ms", "p99 ms", "ttft p95", "USD")
@@ -266,6 +296,11 @@ def _row(name: str, summary: Mapping[str, Any]) -> tuple[str, ...]:
     return (name, *counts, *times, _number(ttft["p95"]), _usd(summary["cost_usd"]))
 
 
+def _without_nan(difference: dict[str, Any]) -> dict[str, Any]:
+    """Return it with None for not-a-number, which JSON does not have."""
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in difference.items()}
+
+
 def _usd(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
 
@@ -274,13 +309,22 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:,.0f}"
 
 
-def _html(rows: list[tuple[str, ...]]) -> str:
+SHARE_HEAD = ("requests", "answered", "tokens", "share", "p95 ms")
+
+
+def share_row(name: str, share: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of a tenant or a priority, as `SHARE_HEAD` names them."""
+    counts = (f"{share[key]:,}" for key in ("requests", "answered", "tokens"))
+    return (name, *counts, f"{share['share']:.1%}", _number(share["total_ms_p95"]))
+
+
+def _html(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     import html
 
     def line(cells: tuple[str, ...], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
 
-    return f"<table>{line(_HEAD, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
+    return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
 def _native(traffic: TrafficSource) -> Any:
@@ -301,7 +345,7 @@ def _run(
 ) -> Simulation:
     planner = _planner(loaded, policy) if loaded.policies or policy else None
     try:
-        summary, columns, deployments = _core.simulate(
+        summary, columns, names = _core.simulate(
             text, loaded.catalogue_json, world_json, traffic, seed, planner, policy is not None
         )
     except ConfigError as error:
@@ -312,7 +356,7 @@ def _run(
         for name, (code, numbers) in columns.items():
             arrays[name] = array(code)
             arrays[name].frombytes(numbers)
-        return Simulation(json.loads(summary), arrays, deployments)
+        return Simulation(json.loads(summary), arrays, names["deployments"], names["tenants"])
     raise failure
 
 

@@ -8,14 +8,46 @@ import json
 import os
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any
 
 from llmroute.errors import ConfigError
 
 __all__ = ["Traffic"]
 
-_Row: TypeAlias = tuple[float, str, int, int]  # seconds, model, prompt tokens, output tokens
 _MOST_SKIPPED = 100  # bad rows that are named one by one; all are counted
+_MOST_METADATA, _MOST_BYTES = 64, 512  # entries, and of one key or value
+_METADATA = "metadata."
+_PRIORITIES = {"interactive": 2, "standard": 5, "batch": 8, **{str(i): i for i in range(10)}}
+
+
+@dataclass(slots=True)
+class _Row:
+    """One request of a log."""
+
+    at_s: float
+    prompt: int
+    output: int
+    model: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    priority: int = _PRIORITIES["standard"]
+    conversation: str = ""
+    max_output: int | None = None
+
+    def check(self) -> None:
+        """Raise ValueError for what no request has."""
+        for name, value, low in (
+            ("prompt_tokens", self.prompt, 1),
+            ("output_tokens", self.output, 0),
+        ):
+            if not low <= value < 2**31:
+                raise ValueError(f"{name} is out of range")
+        if not 0 <= self.at_s < 1e12:
+            raise ValueError("the time is out of range")
+        if self.max_output is not None and not 0 < self.max_output < 2**31:
+            raise ValueError("max_output_tokens is out of range")
+        if len(self.metadata) > _MOST_METADATA:
+            raise ValueError(f"there are more than {_MOST_METADATA} entries of metadata")
 
 
 class Traffic:
@@ -33,20 +65,27 @@ class Traffic:
     (1, 1, (2, "KeyError: 'submitted_at'"))
     """
 
-    __slots__ = ("_rows", "bad_rows", "deadline_ms", "models", "skipped", "stream")
+    __slots__ = ("_rows", "bad_rows", "deadline_ms", "skipped", "start_at", "stream")
 
-    def __init__(self, *, stream: bool = True, deadline_ms: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        stream: bool = True,
+        deadline_ms: float | None = None,
+        start_at: datetime.datetime | str | None = None,
+    ) -> None:
         self.stream = stream
         """Whether the answers are streamed."""
         self.deadline_ms = deadline_ms
         """Deadline of every request in milliseconds; None: the configuration's."""
-        self.models: list[str] = []
-        """Models asked for, each once."""
+        self.start_at = _moment(start_at)
+        """What the clock on the wall shows at the first request, for budgets by day; None: the
+        beginning of 2026."""
         self.bad_rows = 0
         """Rows that could not be used."""
         self.skipped: list[tuple[int, str]] = []
         """Number (from 1) and fault of the first hundred of them."""
-        self._rows: list[tuple[float, int, int, int]] = []
+        self._rows: list[_Row] = []
 
     @classmethod
     def from_csv(
@@ -55,6 +94,7 @@ class Traffic:
         *,
         stream: bool = True,
         deadline_ms: float | None = None,
+        start_at: datetime.datetime | str | None = None,
     ) -> Traffic:
         """Read a CSV file with a heading line.
 
@@ -62,11 +102,16 @@ class Traffic:
         ----------
         path : path
             Columns: ``at_s`` (seconds from any start, in any order), ``prompt_tokens``,
-            ``output_tokens``, and ``model`` where there are several groups. Others are ignored.
+            ``output_tokens``, and ``model`` where there are several groups. Where they are there
+            and not empty, also ``tenant``, ``priority`` (``interactive``, ``standard``, ``batch``
+            or a digit), ``conversation`` (any text), ``max_output_tokens`` and any
+            ``metadata.KEY``; ``tenant`` is short for ``metadata.tenant``. Others are ignored.
         stream : bool
             Whether the answers are streamed.
         deadline_ms : float, optional
             Of every request, milliseconds.
+        start_at : datetime or str, optional
+            What the clock shows at the first request: an ISO date, UTC where it names no zone.
 
         Returns
         -------
@@ -78,7 +123,7 @@ class Traffic:
         ConfigError
             If a column is missing or no row can be used.
         """
-        traffic = cls(stream=stream, deadline_ms=deadline_ms)
+        traffic = cls(stream=stream, deadline_ms=deadline_ms, start_at=start_at)
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             missing = {"at_s", "prompt_tokens", "output_tokens"} - set(reader.fieldnames or ())
@@ -100,8 +145,9 @@ class Traffic:
         Parameters
         ----------
         log : iterable of dict, or path
-            Decisions; what is read of them are ``submitted_at``, ``model``,
-            ``facts.prompt_tokens`` and ``usage.output_tokens``.
+            Decisions; what is read of them are ``submitted_at``, ``model``, ``metadata``,
+            ``priority``, ``facts.prompt_tokens``, ``facts.max_output_tokens`` and
+            ``usage.output_tokens``. The clock begins as it did then.
         stream, deadline_ms
             As in `from_csv`.
 
@@ -116,12 +162,18 @@ class Traffic:
             If no row can be used.
         """
         traffic = cls(stream=stream, deadline_ms=deadline_ms)
+        name = "the log"
         if isinstance(log, (str, os.PathLike)):
+            name = str(log)
             with open(log, encoding="utf-8") as file:
                 traffic._read((line for line in file if line.strip()), _log_line)
-            return traffic._done(str(log))
-        traffic._read(log, _log_row)
-        return traffic._done("the log")
+        else:
+            traffic._read(log, _log_row)
+        traffic._done(name)
+        traffic.start_at = datetime.datetime.fromtimestamp(
+            traffic._rows[0].at_s, tz=datetime.timezone.utc
+        )
+        return traffic
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -129,44 +181,114 @@ class Traffic:
     def __repr__(self) -> str:
         return f"<Traffic of {len(self)} requests, {self.bad_rows} bad rows left out>"
 
+    @property
+    def models(self) -> list[str]:
+        """Models asked for, each once."""
+        return list(dict.fromkeys(row.model for row in self._rows))
+
     def _read(self, rows: Iterable[Any], parse: Callable[[Any], _Row]) -> None:
-        known: dict[str, int] = {}
         for number, row in enumerate(rows, 1):
             try:
-                at_s, model, prompt, output = parse(row)
-                if not (0 <= at_s < 1e12 and 0 < prompt < 2**31 and 0 <= output < 2**31):
-                    raise ValueError("a number is out of range")
+                parsed = parse(row)
+                parsed.check()
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 self.bad_rows += 1
                 if len(self.skipped) < _MOST_SKIPPED:
                     self.skipped.append((number, f"{type(error).__name__}: {error}"))
                 continue
-            index = known.setdefault(model, len(known))
-            self._rows.append((at_s, index, prompt, output))
-        self.models = list(known)
+            self._rows.append(parsed)
 
     def _done(self, name: str) -> Traffic:
         if not self._rows:
             first = f"; row {self.skipped[0][0]}: {self.skipped[0][1]}" if self.skipped else ""
             raise ConfigError(f"{name}: no row can be used{first}")
-        self._rows.sort(key=lambda row: row[0])
+        self._rows.sort(key=lambda row: row.at_s)
         return self
 
-    def _native(self) -> tuple[Any, ...]:
-        start = self._rows[0][0]
-        columns = (
-            array("d", ((row[0] - start) * 1000.0 for row in self._rows)),
-            array("i", (row[1] for row in self._rows)),
-            array("i", (row[2] for row in self._rows)),
-            array("i", (row[3] for row in self._rows)),
-        )
-        numbers = (column.tobytes() for column in columns)
-        return (self.models, *numbers, self.stream, self.deadline_ms)
+    def _native(self) -> dict[str, Any]:
+        rows = self._rows
+        models: dict[str, int] = {}
+        labels: dict[tuple[tuple[str, str], ...], int] = {}
+        talks = _Talks()
+        columns: dict[str, array[Any]] = {
+            "at_ms": array("d", ((row.at_s - rows[0].at_s) * 1000.0 for row in rows)),
+            "model": array("I", (models.setdefault(r.model, len(models)) for r in rows)),
+            "prompt_tokens": array("i", (row.prompt for row in rows)),
+            "output_tokens": array("i", (row.output for row in rows)),
+            "max_output_tokens": array("i", (row.max_output or 0 for row in rows)),
+            "labels": array(
+                "I",
+                (labels.setdefault(tuple(sorted(r.metadata.items())), len(labels)) for r in rows),
+            ),
+            "priority": array("B", (row.priority for row in rows)),
+        }
+        turns = [talks.next(row) for row in rows]
+        columns["conversation"] = array("I", (turn[0] for turn in turns))
+        columns["turn"] = array("I", (turn[1] for turn in turns))
+        columns["known_tokens"] = array("i", (turn[2] for turn in turns))
+        return {
+            "models": list(models),
+            "label_sets": list(labels),
+            "stream": self.stream,
+            "deadline_ms": self.deadline_ms,
+            "start_s": None if self.start_at is None else self.start_at.timestamp(),
+            **{name: column.tobytes() for name, column in columns.items()},
+        }
 
 
-def _csv_row(row: Mapping[str, str]) -> _Row:
-    numbers = (int(row["prompt_tokens"]), int(row["output_tokens"]))
-    return (float(row["at_s"]), row.get("model") or "", *numbers)
+class _Talks:
+    """Numbers conversations and their turns."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, tuple[int, int, int]] = {}
+
+    def next(self, row: _Row) -> tuple[int, int, int]:
+        """Return the number of the row's conversation (0: none), its turn, the prompt before."""
+        if not row.conversation:
+            return 0, 1, 0
+        number, turn, tokens = self.known.get(row.conversation, (len(self.known) + 1, 0, 0))
+        self.known[row.conversation] = (number, turn + 1, row.prompt)
+        return number, turn + 1, min(tokens, row.prompt)
+
+
+def _moment(at: datetime.datetime | str | None) -> datetime.datetime | None:
+    if at is None:
+        return None
+    if isinstance(at, str):
+        try:
+            at = datetime.datetime.fromisoformat(at.replace("Z", "+00:00"))
+        except ValueError as error:
+            raise ConfigError(f"start_at: {error}; write 2026-03-29T01:30:00Z") from error
+    return at if at.tzinfo else at.replace(tzinfo=datetime.timezone.utc)
+
+
+def _priority(text: str) -> int:
+    if text not in _PRIORITIES:
+        raise ValueError(f"{text!r} is no priority: interactive, standard, batch or a digit")
+    return _PRIORITIES[text]
+
+
+def _csv_row(row: Mapping[str | None, Any]) -> _Row:
+    # Under None stand the cells of a line that has too many.
+    filled = {key: value for key, value in row.items() if key and value}
+    metadata = {
+        key.removeprefix(_METADATA): value
+        for key, value in filled.items()
+        if key.startswith(_METADATA) and key != _METADATA
+    }
+    if "tenant" in filled:
+        metadata["tenant"] = filled["tenant"]
+    most = filled.get("max_output_tokens")
+    return _Row(
+        at_s=float(row["at_s"]),
+        prompt=int(row["prompt_tokens"]),
+        output=int(row["output_tokens"]),
+        model=filled.get("model", ""),
+        metadata=metadata,
+        priority=_priority(filled.get("priority", "standard")),
+        conversation=filled.get("conversation", ""),
+        max_output=None if most is None else int(most),
+    )
 
 
 def _log_line(line: str) -> _Row:
@@ -175,6 +297,14 @@ def _log_line(line: str) -> _Row:
 
 def _log_row(row: Mapping[str, Any]) -> _Row:
     at = datetime.datetime.fromisoformat(row["submitted_at"].replace("Z", "+00:00"))
-    usage = row.get("usage") or {}
-    numbers = (int(row["facts"]["prompt_tokens"]), int(usage.get("output_tokens") or 0))
-    return (at.timestamp(), str(row.get("model") or ""), *numbers)
+    facts, usage = row["facts"], row.get("usage") or {}
+    most = facts.get("max_output_tokens")
+    return _Row(
+        at_s=at.timestamp(),
+        prompt=int(facts["prompt_tokens"]),
+        output=int(usage.get("output_tokens") or 0),
+        model=str(row.get("model") or ""),
+        metadata={str(k): str(v) for k, v in (row.get("metadata") or {}).items()},
+        priority=_priority(str(row.get("priority", "standard"))),
+        max_output=None if most is None else int(most),
+    )

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from llmroute import config
-from llmroute.simulation import Comparison, Simulation, compare, simulate
+from llmroute.simulation import SHARE_HEAD, Comparison, Simulation, compare, share_row, simulate
 from llmroute.traffic import Traffic
 
 __all__ = ["run"]
@@ -65,6 +65,22 @@ def _print(result: Simulation) -> None:
         numbers = (f"{d['first_attempts']:,}", f"{d['first_failures']:,}")
         places.add_row(name, f"{d['answered']:,}", f"{d['share']:.1%}", *numbers)
     console.print(places)
+    for key, head in (("tenants", "tenant"), ("priorities", "priority")):
+        if len(s[key]) > 1:
+            shares = Table(head, *SHARE_HEAD)
+            for name, share in s[key].items():
+                shares.add_row(*share_row(name, share))
+            console.print(shares)
+    if s["more_tenants"]:
+        console.print(f"and {s['more_tenants']:,} tenants with fewer tokens")
+    if s["queued_ms"]["requests"]:
+        queued = s["queued_ms"]
+        console.print(f"{queued['requests']:,} stood in line, p95 {queued['p95']:,.0f} ms")
+    if s["known_quality"]:
+        console.print(f"quality {s['quality']:.3f} on average, of {s['known_quality']:,} answers")
+    if s["known_carbon_g"]:
+        unknown = f" and what {s['unknown_carbon']:,} emitted" if s["unknown_carbon"] else ""
+        console.print(f"{s['known_carbon_g']:,.4g} g of carbon dioxide{unknown}")
 
 
 def _print_comparison(compared: Comparison) -> None:
@@ -72,8 +88,10 @@ def _print_comparison(compared: Comparison) -> None:
     for name in compared.results:
         if name == compared.baseline:
             continue
-        for measure in ("failures", "total_ms_mean", "cost_usd"):
+        for measure in ("failures", "total_ms_mean", "cost_usd", "quality_mean", "carbon_g"):
             d = compared.difference(name, measure)
+            if d["difference"] != d["difference"]:  # unknown on either side
+                continue
             word = "better" if d["better"] else "worse" if d["worse"] else "no clear difference"
             print(
                 f"{name} against {compared.baseline}, {measure} per batch: {d['difference']:+.4g} "

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "sim/oracle.h"
+#include "sim/random_world.h"
 #include "sim/sim_probe.h"
 
 namespace llmroute::sim {
@@ -154,65 +156,105 @@ TEST(Simulator, AHookMayChooseTheOrder) {
   EXPECT_EQ(report->columns.deployment, std::vector<std::int32_t>(10, 2));
 }
 
+TEST(Simulator, ARequestSaysWhatItsRowSays) {
+  const InventoryPtr inventory = fleet(1, "ordered");
+  Traffic traffic;
+  traffic.models = {"g"};
+  traffic.labels = {{}, {{"task", "code"}, {"tenant", "acme"}}};
+  traffic.start = *start_from("2026-03-29");
+  TrafficRow row;
+  row.at = seconds(60);
+  row.prompt_tokens = 100;
+  row.output_tokens = 90;
+  row.max_output_tokens = 40;
+  row.labels = 1;
+  row.priority = kBatch;
+  traffic.rows = {row};
+  Hooks hooks;
+  int finished = 0;
+  hooks.on_action = [&](const engine::Action& action, Duration) {
+    const auto* finish = std::get_if<engine::Finish>(&action);
+    if (finish == nullptr) return;
+    ++finished;
+    EXPECT_EQ(finish->decision->submitted, traffic.start + seconds(60));
+    EXPECT_EQ(finish->decision->facts.max_output_tokens, Tokens{40});
+  };
+  const auto report = simulate(inventory, world_of(kCalm, inventory), traffic, 1, hooks);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(finished, 1);
+  EXPECT_EQ(report->tenants, std::vector<std::string>{"acme"});
+  EXPECT_EQ(report->columns.tenant[0], 0);
+  EXPECT_EQ(report->columns.input_tokens[0], 100);
+  EXPECT_EQ(report->columns.output_tokens[0], 40);
+  EXPECT_DOUBLE_EQ(report->columns.total_ms[0], 200.0 + 400.0) << "the answer ends at the most";
+}
+
+TEST(Simulator, QualityAndCarbonAreWhatTheWorldSays) {
+  const Report report = run(fleet(2, "round_robin"),
+                            R"({"deployments": {"d0": {"quality": {"chat": 0.5, "code": 0.9},
+                                                       "grams_co2_per_1k_tokens": 2}}})",
+                            R"({"requests": 40, "prompt_sigma": 0, "output_sigma": 0,
+                                "tasks": {"chat": 1, "code": 1, "poem": 1}})");
+  int known = 0;
+  for (std::size_t i = 0; i < 40; ++i) {
+    if (report.columns.deployment[i] == 1) {
+      EXPECT_TRUE(std::isnan(report.columns.quality[i]));
+      EXPECT_TRUE(std::isnan(report.columns.carbon_g[i]));
+      continue;
+    }
+    EXPECT_DOUBLE_EQ(report.columns.carbon_g[i], 2.0 * 0.65);
+    if (!std::isnan(report.columns.quality[i])) ++known;
+  }
+  EXPECT_GT(known, 5);
+  EXPECT_LT(known, 20) << "of poems nobody knows";
+}
+
+TEST(Simulator, APriceChangeKeepsLimits) {
+  auto inventory = std::make_shared<Inventory>(*fleet(1, "ordered"));
+  inventory->deployments[0].limits.in_flight = 3;
+  inventory->deployments[0].limits.requests_per_minute = 30;
+  inventory->limits.push_back({"all", {Scope::all, {}}, {}, {}});
+  inventory->budgets.emplace_back().name = "b";
+  const World world = world_of(
+      R"({"default": {"ttft_ms": 3000, "prices": [
+          {"at_s": 5, "input_usd_per_million": 1, "output_usd_per_million": 1},
+          {"at_s": 6, "input_usd_per_million": 2, "output_usd_per_million": 2}]}})",
+      inventory);
+  const Traffic traffic = traffic_of(R"({"requests": 200, "rate_per_second": 10})");
+  Oracle oracle(*inventory, traffic);
+  Hooks hooks = oracle.hooks();
+  std::uint64_t newest = 0;
+  hooks.on_action = [&, watch = hooks.on_action](const engine::Action& action, Duration at) {
+    watch(action, at);
+    const auto* finish = std::get_if<engine::Finish>(&action);
+    if (finish == nullptr) return;
+    const Inventory& used = *finish->decision->inventory;
+    newest = std::max(newest, used.version);
+    EXPECT_EQ(used.limits.size(), 1U);
+    EXPECT_EQ(used.budgets.size(), 1U);
+  };
+  const auto report = simulate(inventory, world, traffic, 1, hooks);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(oracle.faults(*report), std::vector<std::string>{});
+  EXPECT_EQ(newest, 3U);
+}
+
 // --- random worlds --------------------------------------------------------------------------------
 
-std::string random_world(Random& random, std::size_t size) {
-  const auto some = [&random](double most) { return std::to_string(most * random.unit()); };
-  std::string out = R"({"default": {"ttft_ms": 100, "ttft_p95_ms": 400}, "deployments": {)";
-  for (std::size_t i = 0; i < size; ++i) {
-    const char* const kinds[] = {"slow",       "hang",         "connect", "rate_limit",
-                                 "overloaded", "server_error", "cut"};
-    out += (i == 0 ? "\"d" : ", \"d") + std::to_string(i) + R"(": {"ttft_ms": )" + some(800) +
-           R"(, "error_rate": )" + some(0.3) + R"(, "straggler_share": )" + some(0.1) +
-           R"(, "in_flight": )" + std::to_string(random.below(6)) + R"(, "queue": )" +
-           std::to_string(random.below(20)) + R"(, "requests_per_minute": )" +
-           std::to_string(random.below(3) == 0 ? 1 + random.below(600) : 0) +
-           R"(, "tokens_per_second": )" + some(200) + R"(, "troubles": [{"kind": ")" +
-           kinds[random.below(7)] + R"(", "from_s": )" + some(5) + R"(, "to_s": )" + some(15) +
-           R"(, "chance": )" + some(1) + "}]}";
-  }
-  return out + "}}";
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-std::string random_resilience(Random& random) {
-  return R"(, "resilience": {"attempts": )" + std::to_string(1 + random.below(5)) +
-         R"(, "deadline_ms": )" + std::to_string(200 + random.below(20'000)) +
-         R"(, "timeouts": {"ttft_ms": )" + std::to_string(300 + random.below(3'000)) + "}}";
-}
-
-// An oracle of the report alone: it knows what a row may say, and nothing of the engine.
-void expect_sound(const Report& report, double deadline_ms, int attempts) {
-  const Columns& c = report.columns;
-  for (std::size_t i = 0; i < c.size(); ++i) {
-    SCOPED_TRACE("request " + std::to_string(i));
-    EXPECT_FALSE(std::isnan(c.total_ms[i])) << "it never ended";
-    EXPECT_LE(c.total_ms[i], deadline_ms + 1e-6);
-    EXPECT_LE(c.attempts[i], attempts);
-    EXPECT_EQ(c.ok[i] == 1, c.deployment[i] >= 0);
-    EXPECT_EQ(c.attempts[i] == 0, c.first[i] < 0);
-    if (c.ok[i] == 1) {
-      EXPECT_GT(c.attempts[i], 0);
-      EXPECT_LE(c.ttft_ms[i], c.total_ms[i] + 1e-6);
-    }
-    if (testing::Test::HasFailure()) return;
-  }
-}
-
+// A longer run: LLMROUTE_SIM_WORLDS=10000 test_sim --gtest_filter='*RandomWorlds*'
 TEST(Simulator, RandomWorldsAreSound) {
-  // The seeds of a longer run: LLMROUTE_SIM_WORLDS=10000 test_sim --gtest_filter='*RandomWorlds*'
-  const char* const wanted = std::getenv("LLMROUTE_SIM_WORLDS");
-  const std::uint64_t worlds = wanted == nullptr ? 150 : std::strtoull(wanted, nullptr, 10);
-  for (std::uint64_t seed = 1; seed <= worlds; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Random random(mix64(seed));
-    const std::size_t size = 1 + random.below(5);
-    const auto& entry = policy::policies()[random.below(policy::policies().size())];
-    const std::string hedge = random.below(2) == 0 ? R"(, "hedge": {"extra_load": 0.5})" : "";
-    const InventoryPtr inventory =
-        fleet(size, std::string(entry.name), random_resilience(random), hedge);
-    const Report report = run(inventory, random_world(random, size),
-                              R"({"requests": 100, "rate_per_second": 8})", seed);
-    expect_sound(report, to_ms(*inventory->resilience.deadline), inventory->resilience.attempts);
+  const std::uint64_t first = number_from("LLMROUTE_SIM_SEED", 1);
+  const std::uint64_t worlds = number_from("LLMROUTE_SIM_WORLDS", 150);
+  for (std::uint64_t seed = first; seed < first + worlds; ++seed) {
+    const std::vector<std::string> faults = RandomWorld(seed).run(false);
+    EXPECT_EQ(faults, std::vector<std::string>{})
+        << "to repeat it: LLMROUTE_SIM_SEED=" << seed
+        << " LLMROUTE_SIM_WORLDS=1 test_sim --gtest_filter='*RandomWorlds*'";
     if (HasFailure()) return;
   }
 }

@@ -22,6 +22,21 @@ TEST(World, OwnTablesSayOnlyWhatIsDifferent) {
   EXPECT_EQ(world->of("b").error_rate, 0.1);
 }
 
+TEST(World, KnowsQualityAndCarbonOrDoesNot) {
+  const auto world = parse_world(
+      R"({"default": {"quality": 0.7}, "store_ms": 5,
+          "deployments": {"a": {"grams_co2_per_1k_tokens": 0.4},
+                          "b": {"quality": {"code": 0.9}}}})",
+      {"a", "b"});
+  ASSERT_TRUE(world) << world.error().message;
+  EXPECT_EQ(world->of("a").quality_of("code"), 0.7);
+  EXPECT_EQ(world->of("a").grams_co2_per_1k_tokens, 0.4);
+  EXPECT_EQ(world->of("b").quality_of("code"), 0.9);
+  EXPECT_EQ(world->of("b").quality_of("chat"), std::nullopt) << "its table is another";
+  EXPECT_EQ(world->of("b").grams_co2_per_1k_tokens, std::nullopt);
+  EXPECT_EQ(world->store, Duration(milliseconds(5)));
+}
+
 TEST(World, SaysWhatIsWrongAndWhere) {
   struct Case {
     const char* json;
@@ -31,6 +46,12 @@ TEST(World, SaysWhatIsWrongAndWhere) {
   const std::vector<Case> cases = {
       {R"({"default": {"tfft_ms": 1}})", "world.default.tfft_ms", "ttft_ms"},
       {R"({"deployments": {"beta": {}}})", "world.deployments.beta", "bets"},
+      {R"({"default": {"quality": 2}})", "world.default.quality", ""},
+      {R"({"default": {"quality": {"code": 2}}})", "world.default.quality.code", ""},
+      {R"({"default": {"quality": "good"}})", "world.default.quality", ""},
+      {R"({"default": {"grams_co2_per_1k_tokens": -1}})", "world.default.grams_co2_per_1k_tokens",
+       ""},
+      {R"({"store_ms": -1})", "world.store_ms", ""},
       {R"({"default": {"error_rate": 2}})", "world.default.error_rate", ""},
       {R"({"default": {"troubles": [{"kind": "slwo"}]}})", "world.default.troubles[0].kind",
        "slow"},
