@@ -75,6 +75,51 @@ def test_a_comparison_says_what_is_certain() -> None:
         result.difference("ordered", "beauty")
 
 
+def test_it_says_who_got_what(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    traffic = {**SOME, "tenants": {"small": 1, "big": 3}, "priorities": {"batch": 1, "0": 1}}
+    world = {"default": {"quality": 0.75}, "deployments": {"groq/b": {"quality": 0.25}}}
+    result = simulate(CONFIG, traffic, world)
+    tenants = result.summary["tenants"]
+    assert list(tenants) == result.tenants == ["small", "big"]
+    assert tenants["big"]["requests"] == result.columns["tenant"].tolist().count(1)
+    assert sum(share["share"] for share in tenants.values()) == pytest.approx(1)
+    assert list(result.summary["priorities"]) == ["0", "batch"]
+    assert result.summary["quality"] == pytest.approx(0.5, abs=0.01)
+    assert result.summary["carbon_g"] is None
+    assert result.summary["left_in_flight"] == result.summary["left_waiting"] == 0
+    assert "<td>small</td>" in result._repr_html_()
+    assert "<th>priority</th>" in result._repr_html_()
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps({**CONFIG, "world": world, "traffic": traffic}))
+    assert main(["simulate", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "small" in told
+    assert "batch" in told
+    assert "quality 0.5" in told
+
+
+def test_quality_is_better_when_there_is_more_of_it() -> None:
+    world = {"default": {"quality": 0.5}, "deployments": {"groq/b": {"quality": 0.9}}}
+    result = compare(CONFIG, ["round_robin", "ordered"], traffic=SOME, world=world)
+    quality = result.difference("ordered", "quality_mean")  # ordered stays with the worse one
+    assert quality["worse"]
+    assert quality["high"] < 0
+    assert math.isnan(result.difference("ordered", "carbon_g")["difference"])
+    told = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    carbon = next(d for d in told["differences"]["ordered"] if d["measure"] == "carbon_g")
+    assert carbon["difference"] is None
+
+
+def test_nothing_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        result = simulate({**CONFIG, "state": {"path": "state.db"}}, SOME, CALM)
+    except llmroute.ConfigError as error:
+        pytest.skip(f"not configurable yet: {error}")
+    assert result.summary["failures"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_python_policies_are_tried() -> None:
     seen: list[int] = []
 
@@ -111,6 +156,9 @@ def test_two_configurations_are_compared() -> None:
     [
         (CONFIG, {"requests": 0}, {}, "traffic.requests"),
         (CONFIG, {"request": 5}, {}, "requests"),
+        (CONFIG, {"priorities": {"urgent": 1}}, {}, "traffic.priorities.urgent"),
+        (CONFIG, {"start_at": "soon"}, {}, "traffic.start_at"),
+        (CONFIG, SOME, {"default": {"quality": 2}}, "world.default.quality"),
         (CONFIG, SOME, {"deployments": {"groq/c": {}}}, "groq/b"),
         (CONFIG, SOME, {"default": {"troubles": [{"kind": "fire"}]}}, r"troubles\[0\].kind"),
         ({"groups": {"g": {"deployments": []}}}, SOME, {}, "groups.g.deployments"),

@@ -160,6 +160,7 @@ class Oracle {
   void on(const engine::Finish& finish, Duration at) {
     Asked& asked = alive(finish.request, at);
     asked.finished = true;
+    if (scoped_ && asked.attempts > 0) end_scoped(accounts_of(finish.request, 0, false));
     if (!asked.running.empty()) fault(finish.request, at, "it ends before its attempts");
     if (late(finish.request, at)) fault(finish.request, at, "it ends after its deadline");
     const DecisionStatus status = finish.decision->status;
@@ -184,11 +185,7 @@ class Oracle {
                                     [&](const auto& one) { return one.first == attempt; });
     if (found == running.end()) return false;
     own_.at(found->second).end();
-    if (scoped_) {
-      for (const std::string& account : accounts_of(request, found->second)) {
-        scoped_tallies_.at(account).end();
-      }
-    }
+    if (scoped_) end_scoped(accounts_of(request, found->second, true));
     running.erase(found);
     return true;
   }
@@ -196,51 +193,62 @@ class Oracle {
   // --- limits of tenants and the like ---------------------------------------------------------------
 
   void start_scoped(const engine::StartAttempt& start, Duration at) {
-    const TrafficRow& row = traffic_.rows.at(start.request - 1);
-    std::size_t rule = 0;
-    for (const std::string& account : accounts_of(start.request, start.deployment)) {
-      rule = static_cast<std::size_t>(account.front() - '0');
-      const LimitsSpec& spec = inventory_.limits.at(rule).limits;
-      if (!scoped_tallies_.try_emplace(account, spec).first->second.start(at)) {
-        fault(start.request, at, "the limit " + account + " is passed");
+    const bool first = start.attempt == 1;
+    for (const bool place : {false, true}) {
+      if (!place && !first) continue;
+      for (const std::string& account : accounts_of(start.request, start.deployment, place)) {
+        const auto rule = static_cast<std::size_t>(account.front() - '0');
+        const LimitsSpec& spec = inventory_.limits.at(rule).limits;
+        if (!scoped_tallies_.try_emplace(account, spec).first->second.start(at)) {
+          fault(start.request, at, "the limit " + account + " is passed");
+        }
       }
     }
-    bool served = false, member_of_any = false;
-    for (const Group& group : inventory_.groups) {
-      if (group.implicit) continue;
-      for (const Member& member : group.members) {
-        if (member.deployment != start.deployment) continue;
-        member_of_any = true;
-        served = served || member.priorities.none() || member.priorities.test(row.priority);
-      }
-    }
-    // Elsewhere than in a group's own members a request may be by a detour, which has none.
-    if (member_of_any && !served && inventory_.groups.front().on_exhausted.empty()) {
+    if (!is_served_there(traffic_.rows.at(start.request - 1).priority, start.deployment)) {
       fault(start.request, at, "a deployment that is not for its priority");
     }
   }
 
-  // "0/deployment/d1": at most ten rules; those by group or key are not looked at.
-  std::vector<std::string> accounts_of(engine::RequestId request, DeploymentIndex index) const {
+  void end_scoped(const std::vector<std::string>& accounts) {
+    for (const std::string& account : accounts) scoped_tallies_.at(account).end();
+  }
+
+  // True also where a detour may have led to a group that has no such terms.
+  bool is_served_there(Priority priority, DeploymentIndex deployment) const {
+    bool member_of_any = false;
+    for (const Group& group : inventory_.groups) {
+      if (!group.on_exhausted.empty() || !inventory_.budgets.empty()) return true;
+      if (group.implicit) continue;
+      for (const Member& member : group.members) {
+        if (member.deployment != deployment) continue;
+        member_of_any = true;
+        if (member.priorities.none() || member.priorities.test(priority)) return true;
+      }
+    }
+    return !member_of_any;
+  }
+
+  // "0/deployment/d1": at most ten rules; those by group or key are not looked at. `place`: those that
+  // count attempts; else those that count requests, from their first attempt to their end.
+  std::vector<std::string> accounts_of(engine::RequestId request, DeploymentIndex index,
+                                       bool place) const {
     std::vector<std::string> out;
     const TrafficRow& row = traffic_.rows.at(request - 1);
     const Deployment& deployment = inventory_.deployments[index];
     for (std::size_t i = 0; i < inventory_.limits.size(); ++i) {
       const LimitRule& rule = inventory_.limits[i];
+      const Scope scope = rule.by.scope;
+      const bool of_place = scope == Scope::deployment || scope == Scope::provider;
+      if (scope == Scope::group || scope == Scope::key || place != of_place) continue;
       std::string value;
-      switch (rule.by.scope) {
-        case Scope::all: break;
-        case Scope::deployment: value = deployment.name; break;
-        case Scope::provider: value = deployment.provider; break;
-        case Scope::metadata:
-          value = find_metadata(traffic_.labels[row.labels], rule.by.key);
-          break;
-        case Scope::group:
-        case Scope::key: continue;
+      if (scope == Scope::deployment) value = deployment.name;
+      if (scope == Scope::provider) value = deployment.provider;
+      if (scope == Scope::metadata) {
+        value = find_metadata(traffic_.labels[row.labels], rule.by.key);
       }
       const auto& only = rule.only;
       if (!only.empty() && std::find(only.begin(), only.end(), value) == only.end()) continue;
-      out.push_back(std::to_string(i) + "/" + std::string(slug(rule.by.scope)) + "/" + value);
+      out.push_back(std::to_string(i) + "/" + std::string(slug(scope)) + "/" + value);
     }
     return out;
   }

@@ -1,6 +1,7 @@
 // Configurations, worlds and traffic drawn by a seed.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,12 @@
 #include "sim/sim_probe.h"
 
 namespace llmroute::sim {
+
+// Of the environment.
+inline std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+  const char* const text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
 
 class RandomWorld {
  public:

@@ -241,11 +241,6 @@ TEST(Simulator, APriceChangeKeepsLimits) {
 
 // --- random worlds --------------------------------------------------------------------------------
 
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const char* const text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 // A longer run: LLMROUTE_SIM_WORLDS=10000 test_sim --gtest_filter='*RandomWorlds*'
 TEST(Simulator, RandomWorldsAreSound) {
   const std::uint64_t first = number_from("LLMROUTE_SIM_SEED", 1);
