@@ -289,10 +289,10 @@ py::tuple simulate(const std::string& config, const std::string& catalogue,
   throw_if_python_error();
   const sim::Report done = value_or_raise(std::move(*report));
   const std::string summary = sim::summary_json(done);
-  py::dict names;
-  names["deployments"] = py::cast(done.deployments);
-  names["tenants"] = py::cast(done.tenants);
-  return py::make_tuple(summary, columns_of(done.columns), names);
+  py::dict indices;
+  indices["deployments"] = py::cast(done.deployments);
+  indices["tenants"] = py::cast(done.tenants);
+  return py::make_tuple(summary, columns_of(done.columns), indices);
 }
 
 }  // namespace

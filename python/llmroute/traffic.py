@@ -36,18 +36,20 @@ class _Row:
 
     def check(self) -> None:
         """Raise ValueError for what no request has."""
-        for name, value, low in (
-            ("prompt_tokens", self.prompt, 1),
-            ("output_tokens", self.output, 0),
-        ):
-            if not low <= value < 2**31:
+        within = {
+            "the time": 0 <= self.at_s < 1e12,
+            "prompt_tokens": 0 < self.prompt < 2**31,
+            "output_tokens": 0 <= self.output < 2**31,
+            "max_output_tokens": self.max_output is None or 0 < self.max_output < 2**31,
+        }
+        for name, fine in within.items():
+            if not fine:
                 raise ValueError(f"{name} is out of range")
-        if not 0 <= self.at_s < 1e12:
-            raise ValueError("the time is out of range")
-        if self.max_output is not None and not 0 < self.max_output < 2**31:
-            raise ValueError("max_output_tokens is out of range")
         if len(self.metadata) > _MOST_METADATA:
             raise ValueError(f"there are more than {_MOST_METADATA} entries of metadata")
+        texts = (text for pair in self.metadata.items() for text in pair)
+        if any(len(text.encode()) > _MOST_BYTES for text in texts):
+            raise ValueError(f"metadata: a key or value is longer than {_MOST_BYTES} bytes")
 
 
 class Traffic:

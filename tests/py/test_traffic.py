@@ -95,7 +95,7 @@ def test_a_log_says_who_asked() -> None:
     assert traffic.skipped[0][0] == 3
     assert traffic.start_at is not None
     assert traffic.start_at.isoformat() == "2026-11-21T06:00:01+00:00"
-    result = simulate(["openai/a"], traffic)
+    result = simulate({"groups": {"fast": {"deployments": ["openai/a"]}}}, traffic)
     assert result.tenants == ["acme"]
     assert result.columns["tenant"].tolist() == [-1, 0, 0]
     assert result.columns["output_tokens"].tolist() == [30, 50, 50]

@@ -34,7 +34,6 @@ void Columns::set(std::size_t row, const Decision& decision) {
   total_ms[row] = to_ms(decision.total);
   if (decision.cost.kind != CostKind::unknown) cost_usd[row] = decision.cost.usd.value();
   if (decision.chosen) deployment[row] = static_cast<std::int32_t>(*decision.chosen);
-  priority[row] = decision.priority;
   queued_ms[row] = to_ms(decision.queued);
   cache[row] = static_cast<std::uint8_t>(decision.cache.status);
   input_tokens[row] = static_cast<std::int32_t>(decision.usage.input.count);

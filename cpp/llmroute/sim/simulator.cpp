@@ -130,6 +130,7 @@ class Simulator {
     auto request = make_request(traffic_, row, inventory_->cache.affinity.has_value());
     report_.columns.at_ms[index] = to_ms(row.at);
     report_.columns.tenant[index] = callers_.tenant(row.labels);
+    report_.columns.priority[index] = row.priority;
     const WallTime wall = traffic_.start + (now_ - kStart);
     if (hooks_.choose) {
       request->body = Body(std::string_view(R"({"messages":[]})"), nullptr);
