@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from llmroute.config import LoadedConfig, Source
+    from llmroute.human import Handler
     from llmroute.policies import Plan, Policy, PolicyContext
 
 __all__ = ["Shared", "apply_plan", "call_options"]
@@ -32,7 +33,7 @@ _NO_ACCOUNT = (None, None, None, None, None)
 class Shared:
     """One router, whichever faces look at it."""
 
-    __slots__ = ("__weakref__", "_givers", "_keys_due", "_policies", "_ports", "core")
+    __slots__ = ("__weakref__", "_givers", "_keys_due", "_policies", "_ports", "core", "human")
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Shared:
             loaded,
             lambda: _core.Core(loaded.json, loaded.catalogue_json, seed, clock, max_in_flight),
         )
+        self.human: Handler | None = None
         self._ports: dict[int, tuple[weakref.ref[Any], _core.Port]] = {}
         self._adopt(loaded)
         _LIVE.add(self)

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmroute._core import ManualClock
-from llmroute._failure import error_of
 from llmroute._submit import Shared, call_options
 from llmroute.reply import Reply
 from llmroute.stream import AsyncStream, Stream
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from llmroute._types import CacheUse, OnInterrupt
     from llmroute.explain import Decision
+    from llmroute.human import Handler
     from llmroute.policies import Policy, PolicyFunction
 
     Messages = str | bytes | bytearray | Sequence[Mapping[str, Any]]
@@ -48,6 +48,10 @@ class Router:
         For tests: time that stands still until it is moved.
     max_in_flight : int
         Most requests at the same time; beyond it `CapacityError`.
+    human : callable, optional
+        ``human(request, decision)`` answers with text, or declines with None, where a group's
+        ``on_exhausted`` hands a chat over to a person. Called on the caller's thread; with
+        `AsyncRouter` it may be a coroutine function. Without it such a request fails.
 
     Raises
     ------
@@ -70,6 +74,7 @@ class Router:
         seed: int | None = None,
         clock: ManualClock | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
+        human: Handler | None = None,
     ) -> None:
         self._shared = Shared(
             _DEFAULT_FILE if source is None else source,
@@ -77,6 +82,7 @@ class Router:
             clock=clock,
             max_in_flight=max_in_flight,
         )
+        self._shared.human = human
 
     @classmethod
     def from_dict(
@@ -194,7 +200,9 @@ class Router:
         result = shared.core.call(request)
         if not result.ok:
             shared.tell()
-            raise error_of(result)
+            from llmroute import human
+
+            return human.ask(shared.human, request, result)
         return Reply(result)
 
     def stream(
@@ -398,7 +406,7 @@ class AsyncRouter:
     router : Router, or what `Router` takes
         A router to share: configuration, health, connections and budgets; or a source to make
         one from, which this object then owns.
-    seed, clock, max_in_flight
+    seed, clock, max_in_flight, human
         See `Router`; only where one is made.
 
     Examples
@@ -419,12 +427,13 @@ class AsyncRouter:
         seed: int | None = None,
         clock: ManualClock | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
+        human: Handler | None = None,
     ) -> None:
         self._owns = not isinstance(router, Router)
         self.router: Router = (
             router
             if isinstance(router, Router)
-            else Router(router, seed=seed, clock=clock, max_in_flight=max_in_flight)
+            else Router(router, seed=seed, clock=clock, max_in_flight=max_in_flight, human=human)
         )
         """The `Router` over the same core."""
         self._shared = self.router._shared
@@ -461,7 +470,9 @@ class AsyncRouter:
         result = await shared.call(request)
         if not result.ok:
             shared.tell()
-            raise error_of(result)
+            from llmroute import human
+
+            return await human.ask_async(shared.human, request, result)
         return Reply(result)
 
     def stream(

@@ -186,7 +186,7 @@ void Budgets::ask(PurseId id, std::int64_t amount) {
   store::LeaseWish wish;
   wish.key = purse.key;
   wish.limit = purse.rule->limit;
-  wish.want = std::max(lease, amount - std::max<std::int64_t>(purse.left, 0));
+  wish.want = std::max(lease, amount) - std::max<std::int64_t>(purse.left, 0);
   wish.owed = std::max<std::int64_t>(-purse.left, 0);
   wish.expires = purse.ends + kRememberedFor;
   purse.asked = next_number_++;

@@ -5,8 +5,8 @@
 // over processes and restarts. A lease is asked for before the purse is empty; the answer comes as an
 // event. While nothing is granted and nothing is on its way, the purse is spent.
 //
-//   lease  = limit / 50, at least what one request needs, at least 1
-//   asked  when less than half a lease is left; again after an answer of nothing or a failure in
+//   lease  = limit / 50, at least what one request needs, at least 1; never more is held unspent
+//   asked  for what is missing of it when less than half is left; again after an answer of nothing or a failure in
 //          1 s, 2 s, ... 30 s
 //
 // What an attempt may cost at most is reserved when it starts and settled when it ends. More than was
