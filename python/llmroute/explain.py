@@ -216,8 +216,6 @@ def _circumstances(value: dict[str, Any]) -> list[str]:
         lines.append(f"affinity    {words}")
     if value.get("queued_ms"):
         lines.append(f"in line     {format_ms(value['queued_ms'])}")
-    if value.get("handed_over"):
-        lines.append("handed over to a person: nothing else could serve")
     lines += [f"note        {note}" for note in value.get("notes", ())]
     return lines
 

@@ -140,7 +140,6 @@ def affinity(kind: str, tokens: int = 0) -> dict[str, Any]:
         ({"affinity": affinity("conversation")}, ["affinity    conversation at second"]),
         ({"affinity": affinity("bound")}, ["affinity    continues what second holds"]),
         ({"queued_ms": 1_250.0}, ["in line     1.2 s"]),
-        ({"handed_over": True}, ["handed over to a person: nothing else could serve"]),
         ({"notes": ["a", "b"]}, ["note        a", "note        b"]),
     ],
 )

@@ -88,8 +88,8 @@ Failure no_candidate(const Decision& decision, const Standing& standing) {
       earliest = std::min(earliest, standing.next_change(candidate.deployment, candidate.group));
     }
     if (!room) continue;
-    failure.message +=
-        "; " + standing.deployment(candidate.deployment).name + ": " + describe(candidate);
+    failure.message += "; " + standing.deployment(candidate.deployment).name + ": " +
+                       describe(candidate, decision.inventory.get());
     room = failure.message.size() <= kMaxMessage;
     if (!room) failure.message += "; ...";
   }

@@ -18,16 +18,24 @@ std::string nearest_scope(std::string_view text, bool any_scope) {
   return std::string(nearest_name(text, names));
 }
 
+// As the ledger calls it: by its source, which of a literal would be the key itself.
+std::string key_name(const Deployment& deployment, std::size_t key) {
+  const SecretSource& source = deployment.keys[key];
+  const bool literal = source.origin == SecretOrigin::literal;
+  return literal ? deployment.name + " #" + std::to_string(key + 1) : source.describe();
+}
+
 // What one account of this scope may be called; nothing where anything may be.
-std::set<std::string_view> known_values(const CountedBy& by, const Inventory& inventory) {
-  std::set<std::string_view> names;
-  if (by.scope == Scope::deployment || by.scope == Scope::provider) {
-    for (const Deployment& deployment : inventory.deployments) {
-      names.insert(by.scope == Scope::deployment ? deployment.name : deployment.provider);
-    }
-  }
+std::set<std::string> known_values(const CountedBy& by, const Inventory& inventory) {
+  std::set<std::string> names;
   if (by.scope == Scope::group) {
     for (const Group& group : inventory.groups) names.insert(group.name);
+  }
+  for (const Deployment& deployment : inventory.deployments) {
+    if (by.scope == Scope::deployment) names.insert(deployment.name);
+    if (by.scope == Scope::provider) names.insert(deployment.provider);
+    if (by.scope != Scope::key) continue;
+    for (std::size_t i = 0; i < deployment.keys.size(); ++i) names.insert(key_name(deployment, i));
   }
   return names;
 }
@@ -35,7 +43,7 @@ std::set<std::string_view> known_values(const CountedBy& by, const Inventory& in
 // A name that leads nowhere would be a limit that never holds.
 Result<void> check_only(const LimitRule& rule, const std::string& path,
                         const Inventory& inventory) {
-  const std::set<std::string_view> known = known_values(rule.by, inventory);
+  const std::set<std::string> known = known_values(rule.by, inventory);
   if (known.empty()) return {};
   const std::vector<std::string_view> names(known.begin(), known.end());
   for (std::size_t i = 0; i < rule.only.size(); ++i) {

@@ -295,8 +295,7 @@ void Driver::execute(engine::AskStore& action) {
 
 bool Driver::ask_store(StoreJob job) {
   return state_.post([&state = state_, job = std::move(job)](store::StateStore& store) {
-    const Result<void> done = job(store);
-    state.heard(done ? nullptr : &done.error());
+    state.heard(job(store));
   });
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <map>
+#include <memory>
 #include <queue>
 #include <utility>
 #include <vector>
@@ -53,21 +53,6 @@ struct Call {
 struct Asked {  // what is kept per request
   std::uint32_t timer_stamp = 0;
   std::array<std::uint32_t, 2> calls = {kNone, kNone};
-};
-
-// Grants leases as any store does.
-class Leases {
- public:
-  store::Grant lease(const store::LeaseWish& wish) {
-    std::int64_t& taken = taken_[wish.key];
-    taken += wish.owed;
-    const std::int64_t granted = std::clamp(wish.limit - taken, std::int64_t{0}, wish.want);
-    taken += granted;
-    return {granted, taken};
-  }
-
- private:
-  std::map<std::string, std::int64_t, std::less<>> taken_;
 };
 
 class Simulator {
@@ -350,7 +335,7 @@ class Simulator {
 
   void answer_from_store(std::uint32_t number) {
     const engine::AskStore& ask = asks_[number];
-    dispatcher_.on_lease(ask.number, leases_.lease(ask.wish), now_, actions_);
+    dispatcher_.on_lease(ask.number, store_->lease(ask.wish), now_, actions_);
     act();
   }
 
@@ -380,7 +365,7 @@ class Simulator {
   engine::Actions actions_;
   Measures measures_;
   Callers callers_;
-  Leases leases_;
+  std::unique_ptr<store::StateStore> store_ = store::make_memory_store();
   std::vector<engine::AskStore> asks_;
   std::vector<Provider> providers_;
   std::vector<Call> calls_;

@@ -92,6 +92,18 @@ TEST(ConfigLimits, CountTogetherWhereNothingElseIsSaid) {
   EXPECT_EQ(parsed(in_limit(R"("in_flight": 1)")).limits.at(0).by, CountedBy{});
 }
 
+TEST(ConfigLimits, KeysAreNamedByTheirSource) {
+  const std::string deployments =
+      R"({"deployments": {"d": {"provider": "openai", "model": "m", "api_keys": ["env:A", "sk-x"]}},)"
+      R"( "limits": {"l": {"in_flight": 1, "by": "key", "only": [)";
+  const Inventory inventory = parsed(deployments + R"("env:A", "d #2"]}}})");
+  EXPECT_EQ(inventory.limits.at(0).only, (std::vector<std::string>{"env:A", "d #2"}));
+  const auto wrong = parse_config(deployments + R"("env:B"]}}})", kCatalogue, kPolicies);
+  ASSERT_TRUE(wrong.has_error());
+  EXPECT_EQ(wrong.error().path, "limits.l.only[0]");
+  EXPECT_EQ(wrong.error().nearest, "env:A");
+}
+
 TEST(ConfigBudgets, AWholeOne) {
   const Inventory inventory = whole();
   ASSERT_EQ(inventory.budgets.size(), 2U);

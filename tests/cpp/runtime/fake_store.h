@@ -43,6 +43,7 @@ class FakeStore final : public store::StateStore {
     return inner_->put(key, value, expires);
   }
   Result<std::optional<std::string>> get(std::string_view key, WallTime now) override {
+    if (!pass()) return broken();
     return inner_->get(key, now);
   }
   Result<void> erase(std::string_view key) override { return inner_->erase(key); }
