@@ -108,7 +108,7 @@ def test_it_moves_when_its_place_fails_and_stays_where_it_went() -> None:
         first = router.chat("hello", model="fast", conversation="c", exclude=["a"])
         assert first.deployment == "b"
         moved = router.chat("hello", model="fast", conversation="c")
-        assert [attempt.deployment for attempt in moved.decision.attempts] == ["b", "a"]
+        assert [attempt["deployment"] for attempt in moved.decision.attempts] == ["b", "a"]
         assert router.chat("hello", model="fast", conversation="c").deployment == "a"
 
 

@@ -314,7 +314,12 @@ needs_tools = pytest.mark.skipif(
     ("toy", "below", "files"),
     [
         pytest.param(DIALECT, ["base", "model", "wire"], 3, id="dialect"),
-        pytest.param(POLICY, ["base", "model", "wire", "health"], 3, id="policy"),
+        pytest.param(
+            POLICY,
+            ["base", "model", "wire", "health", "provider", "store", "limits", "cache"],
+            3,
+            id="policy",
+        ),
         pytest.param(SIGNAL, ["base", "model", "wire"], 4, id="signal"),
     ],
 )

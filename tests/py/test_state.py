@@ -32,18 +32,6 @@ def config_of(provider: SimulatedProvider, path: Path | None = None) -> dict[str
     return config
 
 
-def knows_state() -> bool:
-    try:
-        llmroute.config.load({"deployments": {}, "state": {"path": ""}})
-        Router({"deployments": {"a": "openai/gpt-4o-mini"}, "state": {}}).close()
-    except llmroute.ConfigError as error:
-        return "state" not in str(error)
-    return True
-
-
-needs_state = pytest.mark.skipif(not knows_state(), reason="the configuration has no [state] yet")
-
-
 class _Core:
     """Stands in for the native core: has something to say."""
 
@@ -84,7 +72,8 @@ def test_forks_from_several_threads_go_on(run_python: Run) -> None:
 import os, threading, warnings
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 import llmroute
-routers = [llmroute.Router({"deployments": {"a": "openai/gpt-4o-mini"}}) for _ in range(3)]
+config = {"deployments": {"a": {"provider": "openai", "model": "gpt-4o-mini"}}}
+routers = [llmroute.Router(config) for _ in range(3)]
 codes = []
 def forks():
     for _ in range(5):
@@ -106,7 +95,7 @@ def test_a_child_may_let_go_of_the_parents_router(run_python: Run) -> None:
     code = """
 import os
 import llmroute
-router = llmroute.Router({"deployments": {"a": "openai/gpt-4o-mini"}})
+router = llmroute.Router({"deployments": {"a": {"provider": "openai", "model": "gpt-4o-mini"}}})
 pid = os.fork()
 if pid == 0:
     del router
@@ -117,7 +106,6 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-@needs_state
 def test_a_file_is_made_and_closed(alpha: SimulatedProvider, tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with Router(config_of(alpha, path)) as router:
@@ -128,7 +116,6 @@ def test_a_file_is_made_and_closed(alpha: SimulatedProvider, tmp_path: Path) -> 
         assert file.execute("PRAGMA user_version").fetchone() == (1,)
 
 
-@needs_state
 def test_a_damaged_file_is_moved_and_named(
     alpha: SimulatedProvider, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,7 +127,6 @@ def test_a_damaged_file_is_moved_and_named(
     assert [r.getMessage() for r in caplog.records if "corrupt-1" in r.getMessage()]
 
 
-@needs_state
 def test_a_path_that_cannot_be_used_is_a_config_error(
     alpha: SimulatedProvider, tmp_path: Path
 ) -> None:
@@ -148,7 +134,6 @@ def test_a_path_that_cannot_be_used_is_a_config_error(
         Router(config_of(alpha, tmp_path / "none" / "state.db"))
 
 
-@needs_state
 def test_a_reload_stays_with_the_file(alpha: SimulatedProvider, tmp_path: Path) -> None:
     with Router(config_of(alpha, tmp_path / "state.db")) as router:
         router.reload(config_of(alpha, tmp_path / "state.db"))
@@ -157,12 +142,14 @@ def test_a_reload_stays_with_the_file(alpha: SimulatedProvider, tmp_path: Path) 
         assert router.chat("hi").text
 
 
-@needs_state
 def test_a_child_opens_the_file_for_itself(run_python: Run, tmp_path: Path) -> None:
     code = """
 import os, sys
 import llmroute
-config = {"deployments": {"a": "openai/gpt-4o-mini"}, "state": {"path": sys.argv[1]}}
+config = {
+    "deployments": {"a": {"provider": "openai", "model": "gpt-4o-mini"}},
+    "state": {"path": sys.argv[1]},
+}
 router = llmroute.Router(config)
 def files():
     links = (os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
