@@ -61,8 +61,8 @@ inline constexpr std::int64_t kGuessedOutputTokens = 256;
 inline constexpr std::int64_t kImageTokens = 800;  // one image where nothing better is known
 
 // --- budgets and state -----------------------------------------------------------------------------
-inline constexpr double kBudgetPromptMargin = 1.25;  // of an estimated prompt, when reserving
-inline constexpr milliseconds kStoreWait{2'000};     // longest a request waits for a lease
+inline constexpr double kBudgetPromptMargin = 1.25;     // of an estimated prompt, when reserving
+inline constexpr milliseconds kStoreWait{2'000};        // longest a request waits for a lease
 inline constexpr milliseconds kStoreExpiry{3'600'000};  // between looks for what has expired
 inline constexpr milliseconds kStoreDrain{2'000};       // for calls that wait when a router closes
 
