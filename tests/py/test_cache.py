@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -278,3 +279,16 @@ def test_other_models_do_not_answer_with_the_old_words() -> None:
         router.reload(config_of(b))
         assert status_of(router.chat("hi")) == "miss"
         assert calls(b) == 1
+
+
+def test_an_answer_outlives_its_router(tmp_path: Path) -> None:
+    with SimulatedProvider(ttft_ms=1) as provider:
+        config = config_of(provider, persistent=True)
+        config["state"] = {"path": str(tmp_path / "state.db")}
+        with Router(config) as router:
+            first = router.chat("hi")
+        with Router(config) as router:
+            second = router.chat("hi")
+            assert (status_of(second), second.text) == ("hit", first.text)
+            assert second.decision.to_dict()["cache"]["answered_by"] == first.request_id
+            assert calls(provider) == 1
