@@ -189,7 +189,8 @@ def test_a_hundred_tasks_share_one_call() -> None:
                 answers = await _gather(router)
                 assert calls(provider) == 1
                 joined = [a for a in answers if status_of(a) == "joined"]
-                assert len(joined) == 99 == router.cache_stats()["joined"]
+                late = [a for a in answers if status_of(a) == "hit"]  # on a slow machine
+                assert len(joined) == router.cache_stats()["joined"] == 99 - len(late)
                 leader = next(a for a in answers if status_of(a) == "miss")
                 decision = joined[0].decision.to_dict()
                 assert decision["cache"]["answered_by"] == leader.request_id
