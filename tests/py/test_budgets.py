@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -143,3 +144,34 @@ def test_a_killed_process_costs_one_lease_at_most(provider, tmp_path):
     # What it held: a lease, a fiftieth of the limit; and a request of each thread that was counted
     # but may not have reached the provider.
     assert 1000 - 20 - 64 <= provider.stats()["requests"] <= 1000
+
+
+def test_a_locked_file_is_said_once_and_leases_are_spent(provider, tmp_path, caplog):
+    path = str(tmp_path / "state.db")
+    settings = config(
+        provider,
+        {"limit_requests": 1000},
+        state={"path": path, "busy_ms": 20},
+    )
+    settings["groups"]["soft"] = {"deployments": ["a"]}
+    settings["budgets"]["soft"] = {
+        "limit_requests": 1000,
+        "per": "day",
+        "groups": ["soft"],
+        "on_exhausted": "allow",
+    }
+    with Router(settings) as router:
+        router.chat("hi", model="fast")
+        router.chat("hi", model="soft")
+        lock = sqlite3.connect(path, isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        count, error = served(router)
+        assert 5 <= count <= 19, "what is left of a lease of twenty"
+        assert error is not None
+        soft = [router.chat("hi", model="soft").decision.to_dict()["budgets"] for _ in range(30)]
+        assert soft[-1][0]["passed"], "it passes, and says so"
+        assert not soft[0][0]["passed"], "while its lease lasts it is like any other"
+        lock.execute("ROLLBACK")
+        lock.close()
+    said = [record.getMessage() for record in caplog.records if record.name == "llmroute"]
+    assert len([words for words in said if "lock" in words]) == 1, said
