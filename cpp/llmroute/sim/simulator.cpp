@@ -349,6 +349,7 @@ class Simulator {
   }
 
   void count_what_is_left() {
+    report_.left_waiting = dispatcher_.waiting();
     report_.left_in_flight = dispatcher_.in_flight() + (calls_.size() - free_.size());
     for (std::size_t d = 0; d < providers_.size(); ++d) {
       report_.left_in_flight += dispatcher_.board().hot(static_cast<DeploymentIndex>(d)).in_flight;
