@@ -148,8 +148,9 @@ def _headline(value: dict[str, Any]) -> str:
 
 def _context_line(value: dict[str, Any]) -> str:
     policy = value["policy"]
+    chosen_by = f"policy {policy['name']}   " if policy["name"] else ""  # nobody chose
     return (
-        f'model "{value["model"]}"   policy {policy["name"]}   '
+        f'model "{value["model"]}"   {chosen_by}'
         f"configuration v{value['snapshot_version']}   request {value['request_id']}"
     )
 

@@ -58,7 +58,8 @@ def test_a_hit_is_like_any_reply_but_free(provider: SimulatedProvider) -> None:
         assert decision["cache"]["answered_by"] == first.request_id
         assert decision["group"] == "fast"
         assert decision["attempts"] == []
-        assert "cache" in str(second.decision)
+        assert "from the cache" in str(second.decision)
+        assert "policy" not in str(second.decision)  # none chose
         assert "answered" in second.decision.why_not("alpha")
         assert calls(provider) == 1
         stats = router.cache_stats()

@@ -19,5 +19,27 @@ TEST(Inventory, FindsByName) {
   EXPECT_FALSE(Inventory{}.find_group(""));
 }
 
+TEST(GroupAsked, IsTheOnlyOneWhereNoneIsNamed) {
+  Inventory inventory;
+  const auto add = [&](const char* name, bool implicit) {
+    Group group;
+    group.name = name;
+    group.implicit = implicit;
+    inventory.group_index.emplace(name, static_cast<GroupIndex>(inventory.groups.size()));
+    inventory.groups.push_back(group);
+  };
+  EXPECT_FALSE(group_asked(inventory, ""));
+  add("alpha", true);
+  EXPECT_EQ(group_asked(inventory, ""), 0U);  // one deployment and nothing else
+  add("beta", true);
+  EXPECT_FALSE(group_asked(inventory, ""));
+  add("fast", false);
+  EXPECT_EQ(group_asked(inventory, ""), 2U);
+  EXPECT_EQ(group_asked(inventory, "beta"), 1U);
+  EXPECT_FALSE(group_asked(inventory, "gamma"));
+  add("slow", false);
+  EXPECT_FALSE(group_asked(inventory, ""));
+}
+
 }  // namespace
 }  // namespace llmroute
