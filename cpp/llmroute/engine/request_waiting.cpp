@@ -96,10 +96,12 @@ std::string RequestMachine::flow() const {
   return std::string(find_metadata(request_->options.metadata, by.key));
 }
 
-// False where the line is full of those who are at least as urgent.
+// False where the line is full, and nobody in it has to give way.
 bool RequestMachine::line_up(Surroundings& s, Duration most) {
-  const Priority priority = request_->options.priority;
-  if (const auto displaced = s.queue.to_displace(priority)) {
+  turn_tokens_ = claims_.tokens().count;
+  Waiter waiter{id_, inventory_->groups[group_].name, request_->options.priority, flow(),
+                turn_tokens_};
+  if (const auto displaced = s.queue.to_displace(waiter)) {
     if (*displaced == 0) {
       decision_.notes.push_back("the line was full: " + std::to_string(s.queue.size()) +
                                 " requests wait already");
@@ -111,8 +113,7 @@ bool RequestMachine::line_up(Surroundings& s, Duration most) {
   in_line_ = true;
   lined_up_at_ = s.now();
   line_until_ = add_saturated(s.now(), most);
-  turn_tokens_ = claims_.tokens().count;
-  s.queue.push({id_, inventory_->groups[group_].name, priority, flow(), turn_tokens_});
+  s.queue.push(std::move(waiter));
   sleep_until(s, line_until_);
   return true;
 }
@@ -153,7 +154,7 @@ void RequestMachine::displace(Surroundings& s) {
   if (finished_ || !in_line_) return;
   leave_line(s);
   wake_ = kNever;
-  decision_.notes.emplace_back("gave way in line to a more urgent request");
+  decision_.notes.emplace_back("gave way in a full line to another request");
   advance(s);
 }
 

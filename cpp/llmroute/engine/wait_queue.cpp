@@ -30,22 +30,65 @@ std::vector<std::string> WaitQueue::lines() const {
   return out;
 }
 
-std::optional<RequestId> WaitQueue::to_displace(Priority priority) const {
+// Of all lines: the one with the most tokens waiting by its weight, of equals the one whose last came
+// last.
+const WaitQueue::Flow* WaitQueue::heaviest(Priority priority) const {
+  const Flow* best = nullptr;
+  const auto heavier = [](const Flow& a, const Flow& b) {
+    const double mine = static_cast<double>(a.tokens) / a.weight;
+    const double other = static_cast<double>(b.tokens) / b.weight;
+    return mine != other ? mine > other : a.waiters.back().first > b.waiters.back().first;
+  };
+  for (const auto& [name, line] : lines_) {
+    const auto of = line.find(priority);
+    if (of == line.end()) continue;
+    for (const auto& entry : of->second.order) {
+      const Flow& flow = of->second.flows.at(entry.second);
+      if (best == nullptr || heavier(flow, *best)) best = &flow;
+    }
+  }
+  return best;
+}
+
+double WaitQueue::weight_of(const std::string& flow) const {
+  const auto found = spec_.weights.find(flow);
+  return found == spec_.weights.end() ? 1.0 : found->second;
+}
+
+double WaitQueue::load_with(const Waiter& newcomer) const {
+  std::int64_t tokens = newcomer.tokens;
+  const auto line = lines_.find(newcomer.line);
+  if (line != lines_.end()) {
+    const auto of = line->second.find(newcomer.priority);
+    if (of != line->second.end()) {
+      const auto flow = of->second.flows.find(newcomer.flow);
+      if (flow != of->second.flows.end()) tokens += flow->second.tokens;
+    }
+  }
+  return static_cast<double>(tokens) / weight_of(newcomer.flow);
+}
+
+std::optional<RequestId> WaitQueue::to_displace(const Waiter& newcomer) const {
   if (places_.size() < spec_.max_waiting) return std::nullopt;
-  if (by_urgency_.empty() || by_urgency_.rbegin()->first <= priority) return RequestId{0};
-  return by_urgency_.rbegin()->second.second;
+  if (by_urgency_.empty()) return RequestId{0};
+  const Priority worst = *by_urgency_.rbegin();
+  if (worst < newcomer.priority) return RequestId{0};
+  const Flow* flow = heaviest(worst);
+  const double load = static_cast<double>(flow->tokens) / flow->weight;
+  if (worst == newcomer.priority && load_with(newcomer) >= load) return RequestId{0};
+  return flow->waiters.back().second.id;
 }
 
 void WaitQueue::push(Waiter waiter) {
   const std::uint64_t arrival = ++arrivals_;
-  places_.emplace(waiter.id, PlaceInLine{waiter.line, waiter.flow, waiter.priority, arrival});
-  by_urgency_.insert({waiter.priority, {arrival, waiter.id}});
+  places_.emplace(waiter.id, PlaceInLine{waiter.line, waiter.flow, waiter.priority});
+  by_urgency_.insert(waiter.priority);
   Class& of = lines_[waiter.line][waiter.priority];
   forget_idle(of);
   const std::string name = waiter.flow;
   Flow& flow = of.flows[name];
-  const auto weight = spec_.weights.find(name);
-  flow.weight = weight == spec_.weights.end() ? 1.0 : weight->second;
+  flow.weight = weight_of(name);
+  flow.tokens += waiter.tokens;
   flow.waiters.emplace_back(arrival, std::move(waiter));
   if (flow.waiters.size() == 1) enlist(of, name, flow);
 }
@@ -72,7 +115,7 @@ void WaitQueue::drop(RequestId id, bool served) {
   if (found == places_.end()) return;
   const PlaceInLine place = std::move(found->second);
   places_.erase(found);
-  by_urgency_.erase({place.priority, {place.arrival, id}});
+  by_urgency_.erase(by_urgency_.find(place.priority));
   Class& of = lines_[place.line][place.priority];
   Flow& flow = of.flows[place.flow];
   const auto at = std::find_if(flow.waiters.begin(), flow.waiters.end(),
@@ -84,6 +127,7 @@ void WaitQueue::drop(RequestId id, bool served) {
     flow.end =
         std::max(flow.start, flow.end) + static_cast<double>(at->second.tokens) / flow.weight;
   }
+  flow.tokens -= at->second.tokens;
   flow.waiters.erase(at);
   if (first && !flow.waiters.empty()) enlist(of, place.flow, flow);
 }

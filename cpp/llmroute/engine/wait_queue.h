@@ -10,8 +10,10 @@
 // When a request turns out to have taken other than the estimated tokens, its flow's end is corrected.
 // Source: Goyal, Vin and Cheng, Start-time Fair Queueing (1996).
 //
-// Where `max_waiting` are in line (all lines together), a newcomer displaces the youngest of the least
-// urgent class, if that is less urgent than itself.
+// Where `max_waiting` are in line (all lines together), a newcomer displaces somebody of the least urgent
+// class: the youngest of the flow that has the most tokens waiting by its weight. If that class is its
+// own, only where its own flow has fewer; if it is more urgent, nobody. So one flow's crowd cannot keep
+// the others out of a full line.
 //
 // Single-threaded, under the dispatcher's lock. Lines are known by the group's name, for requests of
 // several configurations may stand in one.
@@ -50,9 +52,9 @@ class WaitQueue {
   std::size_t size(const std::string& line) const;
   std::vector<std::string> lines() const;  // those with somebody in them
 
-  // Who has to go so that one of that priority may come: nobody where there is room, the newcomer
-  // (0) where all that wait are at least as urgent.
-  std::optional<RequestId> to_displace(Priority priority) const;
+  // Who has to go so that this one may come: nothing where there is room, the newcomer itself (0) where
+  // nobody has to.
+  std::optional<RequestId> to_displace(const Waiter& newcomer) const;
   void push(Waiter waiter);
   void remove(RequestId id);  // does not wait: nothing
   bool holds(RequestId id) const { return places_.count(id) != 0; }
@@ -81,9 +83,11 @@ class WaitQueue {
   struct PlaceInLine {
     std::string line, flow;
     Priority priority;
-    std::uint64_t arrival;
   };
 
+  const Flow* heaviest(Priority priority) const;
+  double load_with(const Waiter& newcomer) const;
+  double weight_of(const std::string& flow) const;
   void enlist(Class& of, const std::string& name, Flow& flow);
   static void delist(Class& of, const std::string& name, Flow& flow);
   void drop(RequestId id, bool served);
@@ -92,7 +96,7 @@ class WaitQueue {
   QueueSpec spec_;
   std::map<std::string, Line> lines_;
   std::unordered_map<RequestId, PlaceInLine> places_;
-  std::set<std::pair<Priority, std::pair<std::uint64_t, RequestId>>> by_urgency_;
+  std::multiset<Priority> by_urgency_;  // of all that wait
   std::uint64_t arrivals_ = 0;
 };
 

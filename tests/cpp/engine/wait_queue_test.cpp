@@ -128,15 +128,33 @@ TEST(WaitQueue, TheLeastUrgentAndYoungestGivesWay) {
   QueueSpec spec;
   spec.max_waiting = 3;
   queue.configure(spec);
-  EXPECT_FALSE(queue.to_displace(kBatch)) << "there is room";
+  EXPECT_FALSE(queue.to_displace(waiter(9, kBatch))) << "there is room";
   queue.push(waiter(1, kStandard));
   queue.push(waiter(2, kBatch, "t", 100, "slow"));
   queue.push(waiter(3, kBatch));
-  EXPECT_EQ(queue.to_displace(kBatch), RequestId{0}) << "no more urgent than those";
-  EXPECT_EQ(queue.to_displace(kStandard), RequestId{3});
+  EXPECT_EQ(queue.to_displace(waiter(9, kBatch)), RequestId{0}) << "no more urgent than those";
+  EXPECT_EQ(queue.to_displace(waiter(9, kStandard)), RequestId{3});
   queue.remove(3);
   queue.push(waiter(4, kInteractive));
-  EXPECT_EQ(queue.to_displace(kInteractive), RequestId{2}) << "of any line";
+  EXPECT_EQ(queue.to_displace(waiter(9, kInteractive)), RequestId{2}) << "of any line";
+  EXPECT_EQ(queue.to_displace(waiter(9, 9)), RequestId{0}) << "less urgent than all";
+}
+
+TEST(WaitQueue, OneFlowsCrowdDoesNotKeepOthersOutOfAFullLine) {
+  WaitQueue queue;
+  QueueSpec spec;
+  spec.max_waiting = 4;
+  spec.weights["gold"] = 4;
+  queue.configure(spec);
+  for (RequestId id = 1; id <= 3; ++id) queue.push(waiter(id, kStandard, "big"));
+  queue.push(waiter(4, kStandard, "small"));
+  EXPECT_EQ(queue.to_displace(waiter(9, kStandard, "big")), RequestId{0});
+  EXPECT_EQ(queue.to_displace(waiter(9, kStandard, "small")), RequestId{3}) << "two to three";
+  EXPECT_EQ(queue.to_displace(waiter(9, kStandard, "small", 300)), RequestId{0}) << "too long";
+  EXPECT_EQ(queue.to_displace(waiter(9, kStandard, "gold", 1'000)), RequestId{3}) << "by weight";
+  queue.serve(1);
+  queue.push(waiter(5, kStandard, "small"));
+  EXPECT_EQ(queue.to_displace(waiter(9, kStandard, "new")), RequestId{5}) << "of equals the last";
 }
 
 TEST(WaitQueue, AgreesWithAPlainListOverManyRandomSteps) {
