@@ -75,6 +75,7 @@ void RequestMachine::begin(Surroundings& s, GroupIndex group) {
   if (claims_.ready(s.senses.budgets, s.now())) {
     set_out(s);
   } else {
+    plan(s);  // to have one, should the configuration change meanwhile
     wait_for_lease(s);
   }
 }
@@ -94,9 +95,15 @@ bool RequestMachine::take_claims(Surroundings& s) {
 // What its budgets have spent is known as far as it can be.
 void RequestMachine::set_out(Surroundings& s) {
   set_out_ = true;
+  if (s.inventory != inventory_) {  // the planner knows the current one only
+    claims_.describe(s.senses.budgets, decision_.budgets);
+    advance(s);
+    return;
+  }
+  random_ = Random(decision_.seed);  // as if it were the first plan
   step_down(s);
   const Group& group = inventory_->groups[group_];
-  if (group.hedge && s.inventory == inventory_) {
+  if (group.hedge) {
     s.hedge_budgets[group_].on_request(group.hedge->extra_load);
   }
   plan(s);

@@ -72,6 +72,7 @@ class WaitQueue {
     double weight = 1;
     double end = 0;                                        // of the last one served
     double start = 0;                                      // of the first waiter
+    std::int64_t tokens = 0;                               // of all that wait
     std::deque<std::pair<std::uint64_t, Waiter>> waiters;  // with the number of their arrival
   };
   struct Class {

@@ -233,6 +233,16 @@ TEST(Budgeted, TheFirstRequestWaitsForTheStore) {
   EXPECT_EQ(d.ok(), "ok a; ");
 }
 
+TEST(Budgeted, AReloadWhileItWaitsForTheStoreChangesNothing) {
+  Drive d(with_budget(BudgetUnit::requests, 2));
+  EXPECT_EQ(d.submit(), "ask; ");
+  ASSERT_TRUE(d.dispatcher().configure(std::make_shared<const Inventory>(make_inventory({"c"}))));
+  // Drive names indices by the current inventory; the first of its own is what is meant.
+  EXPECT_EQ(d.answer_store(), "start c; ");
+  EXPECT_EQ(d.ok(), "ok c; ");
+  EXPECT_EQ(d.decision().inventory->deployments[*d.decision().chosen].name, "a");
+}
+
 TEST(Budgeted, EndsInBudgetExceededWithWhoAndWhen) {
   Inventory inventory = with_budget(BudgetUnit::requests, 2);
   inventory.budgets[0].by = {Scope::metadata, "tenant"};
