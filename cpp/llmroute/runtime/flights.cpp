@@ -112,9 +112,10 @@ Flights::Waiting& Flights::wait(Submission submission, Ticket leader, Instant at
 }
 
 void Flights::follow(Ticket leader, Submission submission) {
-  if (!std::exchange(submission.followed, true)) cache_.note_joined();
+  const bool again = std::exchange(submission.followed, true);
   flights_.follow(leader, submission.ticket);
   Waiting& follower = wait(std::move(submission), leader, kNever);
+  if (!again) cache_.note_joined();  // last: who sees it may rely on the rest
   const auto sent = sent_.find(leader);
   if (sent == sent_.end() || sent->second.recorder.deltas().empty()) return;
   give(follower, sent->second.recorder.deltas());
