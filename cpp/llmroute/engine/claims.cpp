@@ -106,6 +106,16 @@ bool Claims::may_come(limits::Budgets& budgets, const Deployment& deployment, In
   return coming;
 }
 
+bool Claims::may_be_paid(const limits::Budgets& budgets, const Deployment& deployment,
+                         Instant until) const {
+  return std::all_of(purses_.begin(), purses_.end(), [&](const Purse& purse) {
+    const BudgetRule& rule = budgets.rule(purse.id);
+    if (rule.on_exhausted == BudgetEnd::allow) return true;
+    const auto amount = most(rule.unit, deployment);
+    return amount && (*amount <= 0 || budgets.may_be_left(purse.id, *amount, until));
+  });
+}
+
 std::optional<limits::Shortage> Claims::shortage(const limits::Ledger& ledger, Instant now) const {
   if (counted_ || own_.empty()) return std::nullopt;
   return ledger.shortage(own_, now, tokens_);

@@ -51,6 +51,9 @@ class Claims {
                       Instant now) const;
   // Where a budget hinders: true if the store may still grant what is missing.
   bool may_come(limits::Budgets& budgets, const Deployment& deployment, Instant now) const;
+  // False where a budget will be against that place until then.
+  bool may_be_paid(const limits::Budgets& budgets, const Deployment& deployment,
+                   Instant until) const;
   // Of its own accounts; nothing once they are drawn on.
   std::optional<limits::Shortage> shortage(const limits::Ledger& ledger, Instant now) const;
 

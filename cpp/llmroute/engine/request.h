@@ -139,6 +139,7 @@ class RequestMachine {
   bool take_step(Surroundings& s, const ExhaustedStep& step);
   bool awaits_lease(Surroundings& s, const Route::Choice& choice);
   void wait_for_lease(Surroundings& s);
+  bool may_help(const Surroundings& s, Instant until) const;
   bool line_up(Surroundings& s, Duration most);
   void leave_line(Surroundings& s);
   bool try_least_bad(Surroundings& s);

@@ -96,8 +96,25 @@ std::string RequestMachine::flow() const {
   return std::string(find_metadata(request_->options.metadata, by.key));
 }
 
-// False where the line is full, and nobody in it has to give way.
+// False where a limit or budget of its own is known to be against every place until then.
+bool RequestMachine::may_help(const Surroundings& s, Instant until) const {
+  const auto own = standing(s).own_shortage();
+  const bool counts_requests =
+      own && (own->limit == Limit::requests_per_minute || own->limit == Limit::requests_per_day);
+  if (counts_requests && own->free_at >= until) return false;
+  if (!claims_.has_budgets()) return true;
+  for (std::size_t slot = 0; slot < route_.size(); ++slot) {
+    const Place& place = route_[slot];
+    const Deployment& deployment = inventory_->deployments[place.deployment];
+    if (!place.closed && claims_.may_be_paid(s.senses.budgets, deployment, until)) return true;
+  }
+  return false;
+}
+
+// False where the line is full and nobody in it has to give way, or where waiting cannot help.
 bool RequestMachine::line_up(Surroundings& s, Duration most) {
+  const Instant until = add_saturated(s.now(), most);
+  if (!may_help(s, until)) return false;
   turn_tokens_ = claims_.tokens().count;
   Waiter waiter{id_, inventory_->groups[group_].name, request_->options.priority, flow(),
                 turn_tokens_};
@@ -112,7 +129,7 @@ bool RequestMachine::line_up(Surroundings& s, Duration most) {
   }
   in_line_ = true;
   lined_up_at_ = s.now();
-  line_until_ = add_saturated(s.now(), most);
+  line_until_ = until;
   s.queue.push(std::move(waiter));
   sleep_until(s, line_until_);
   return true;

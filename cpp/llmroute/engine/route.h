@@ -50,7 +50,9 @@ class Route {
   void clear() { places_.clear(); }
   std::size_t ranked() const;  // places of the plan, without the reserve
   bool any_open() const;
+  std::size_t size() const { return places_.size(); }
   Place& operator[](std::size_t slot) { return places_[slot]; }
+  const Place& operator[](std::size_t slot) const { return places_[slot]; }
 
   // Adds planned places, and as reserve the records from `from` on that are out for the moment.
   // `refused` says of a record that it may not become a reserve.

@@ -136,7 +136,7 @@ void Budgets::begin_period(Purse& purse, Instant now, WallTime wall) {
   purse.key = purse.identity + "/" + period.name;
   purse.ends = period.ends;
   purse.renewed_at = add_saturated(now, period.ends - wall);
-  purse.left = purse.taken = 0;
+  purse.left = purse.taken = purse.open = 0;
   purse.known = false;
   purse.asked = 0;
   purse.ask_again = {};
@@ -178,6 +178,14 @@ bool Budgets::may_come(PurseId id, std::int64_t amount, Instant now) {
   if (now < purse.ask_again) return false;
   ask(id, amount);
   return true;
+}
+
+bool Budgets::may_be_left(PurseId id, std::int64_t amount, Instant until) const {
+  const Purse& purse = purses_[id];
+  // Requests are not given back.
+  const std::int64_t back = purse.rule->unit == BudgetUnit::requests ? 0 : purse.open;
+  const bool store_may_give = !purse.known || purse.asked != 0 || purse.taken < purse.rule->limit;
+  return purse.renewed_at < until || purse.left + back >= amount || store_may_give;
 }
 
 void Budgets::ask(PurseId id, std::int64_t amount) {
@@ -238,6 +246,7 @@ std::vector<std::pair<std::string, std::int64_t>> Budgets::take_unspent() {
 Reservation Budgets::reserve(PurseId id, std::int64_t amount, Instant now) {
   Purse& purse = purses_[id];
   purse.left -= amount;
+  purse.open += amount;
   refill(id, now);
   return {id, purse.period, amount};
 }
@@ -247,6 +256,7 @@ void Budgets::settle(const Reservation& reservation, std::int64_t spent, Instant
   const std::int64_t late = spent - reservation.amount;
   if (purse.period == reservation.period) {
     purse.left -= late;
+    purse.open -= reservation.amount;
     refill(reservation.purse, now);
   } else if (purse.period == reservation.period + 1) {
     charge_late(purse, purse.key_before, late);

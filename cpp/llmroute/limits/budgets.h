@@ -73,6 +73,8 @@ class Budgets {
   // For an amount beyond what is left: true where an answer of the store is on its way (it is asked
   // here where that makes sense), so that waiting for it may help.
   bool may_come(PurseId purse, std::int64_t amount, Instant now);
+  // False where that amount will not be there before `until`, whatever those under way give back.
+  bool may_be_left(PurseId purse, std::int64_t amount, Instant until) const;
   // The store did not answer for long, or fails.
   bool store_is_down(PurseId purse) const { return purses_[purse].failures > 0; }
 
@@ -100,6 +102,7 @@ class Budgets {
     WallTime ends{};
     Instant renewed_at{};
     std::int64_t left = 0;    // negative: owed
+    std::int64_t open = 0;    // reserved in this period and not settled
     std::int64_t taken = 0;   // as the store last said
     bool known = false;       // the store spoke in this period
     std::uint64_t asked = 0;  // number of the ask under way; 0: none

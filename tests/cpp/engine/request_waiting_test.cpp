@@ -243,6 +243,49 @@ TEST(Budgeted, AReloadWhileItWaitsForTheStoreChangesNothing) {
   EXPECT_EQ(d.decision().inventory->deployments[*d.decision().chosen].name, "a");
 }
 
+TEST(Budgeted, NobodyStandsInLineForAnotherDay) {
+  Inventory inventory = with_budget(BudgetUnit::requests, 1);
+  inventory.groups[0].on_exhausted = {queue_for(seconds(30))};
+  Drive d(inventory);
+  d.submit();
+  d.answer_store();
+  d.ok();
+  std::string seen = d.submit();
+  for (int turn = 0; turn < 4; ++turn) seen += d.answer_store();
+  EXPECT_NE(seen.find("failed budget_exceeded; "), std::string::npos) << seen;
+  EXPECT_EQ(d.decision().queued, Duration::zero());
+}
+
+TEST(Budgeted, MoneyThatMayComeBackIsWaitedForInLine) {
+  Inventory inventory = with_budget(BudgetUnit::tokens, 500);
+  inventory.groups[0].on_exhausted = {queue_for(seconds(30))};
+  Drive d(inventory);
+  std::string seen = d.submit();  // 100 of prompt with its margin, and 256 of answer
+  for (int turn = 0; turn < 4; ++turn) seen += d.answer_store();
+  EXPECT_NE(seen.find("start a"), std::string::npos) << seen;
+  const RequestId first = d.id();
+  seen = d.submit();
+  for (int turn = 0; turn < 4; ++turn) seen += d.answer_store();
+  EXPECT_EQ(seen.find("failed"), std::string::npos) << seen;
+  EXPECT_EQ(d.dispatcher().waiting(), 1U);
+  d.focus(first);
+  EXPECT_NE(d.ok(10, 20).find("start a"), std::string::npos) << "most of it was not used";
+}
+
+TEST(Waiting, NobodyStandsInLineForALimitThatFreesLater) {
+  Inventory inventory = make_inventory({"a"});
+  inventory.groups[0].on_exhausted = {queue_for(seconds(30))};
+  LimitRule tenants;
+  tenants.name = "tenants";
+  tenants.by = {Scope::metadata, "tenant"};
+  tenants.limits.requests_per_day = 1;
+  inventory.limits.push_back(tenants);
+  Drive d(inventory);
+  d.submit(of("x"));
+  EXPECT_EQ(d.submit(of("x")), "failed capacity; ") << "not for another day";
+  EXPECT_EQ(d.submit(of("y")), "start a; ");
+}
+
 TEST(Budgeted, EndsInBudgetExceededWithWhoAndWhen) {
   Inventory inventory = with_budget(BudgetUnit::requests, 2);
   inventory.budgets[0].by = {Scope::metadata, "tenant"};
