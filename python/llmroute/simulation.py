@@ -1,4 +1,4 @@
-"""Simulations: the same engine under a virtual clock, a day of traffic in a second."""
+"""Simulations: the same engine under a virtual clock, a day of traffic in seconds."""
 
 from __future__ import annotations
 
