@@ -5,12 +5,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 
 import pytest
 
 from llmroute import BudgetExceededError, Router
 from llmroute.testing import SimulatedProvider
+from provider_probe import eventually
 
 PRICE = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
 
@@ -135,9 +135,8 @@ def test_two_processes_share_one_budget_exactly(provider, tmp_path):
 
 def test_a_killed_process_costs_one_lease_at_most(provider, tmp_path):
     workers = [start(provider, tmp_path / "state.db") for _ in range(2)]
-    while provider.stats()["requests"] < 300:
-        assert workers[0].poll() is None
-        time.sleep(0.005)
+    assert eventually(lambda: provider.stats()["requests"] >= 300)
+    assert workers[0].poll() is None
     os.kill(workers[0].pid, signal.SIGKILL)
     workers[0].wait()
     assert workers[1].wait(timeout=120) == 0
