@@ -276,7 +276,8 @@ class Reading {
     if (score[best] < kEnough || found[best] < kShareOfWords * words_ || found[best] == 0)
       return "";
     for (std::size_t rival = 0; rival < kTables; ++rival) {
-      if (rival != best && !beats(best, rival)) return "";
+      if (rival == best || score[rival] * 2 <= score[best] - 1) continue;  // beaten by far
+      if (!beats(best, rival)) return "";
     }
     return kLanguageTables[best].code;
   }
