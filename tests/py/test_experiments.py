@@ -107,7 +107,7 @@ def test_blue_and_green_with_one_verb(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("call", "nearest"),
     [
-        (lambda e: e.promote("y", "v2"), "x"),
+        (lambda e: e.promote("xz", "v2"), "x"),
         (lambda e: e.promote("x", "v3"), "v2"),
         (lambda e: e.roll_back("xx"), "x"),
         (lambda e: e.restart("xy"), "x"),
