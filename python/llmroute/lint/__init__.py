@@ -2,11 +2,11 @@
 
 ``llmroute.lint(source)`` and this module are one: the module can be called.
 
-Conditions of rules and constraints become formulas over what a request can be; a small exact search
-answers whether a rule ever matches, whether earlier rules leave it anything, and whether constraints,
-priorities and abilities can leave a group empty. What it finds comes with a request that shows it.
-Whatever cannot be computed (patterns, words, scores) may be anything; a finding says so where it rests
-on that.
+Conditions of rules and constraints become formulas over what a request can be; a small exact
+search answers whether a rule ever matches, whether earlier rules leave it anything, and whether
+constraints, priorities and abilities can leave a group empty. What it finds comes with a request
+that shows it. Whatever cannot be computed (patterns, words, scores) may be anything; a finding says
+so where it rests on that.
 
 Examples
 --------
@@ -122,7 +122,7 @@ def lint_document(
     list of Finding
         Errors, warnings, then information.
     """
-    from llmroute.lint import amounts, experiments, places, requests, rules
+    from llmroute.lint import amounts, experiments, places, reach, requests, rules
     from llmroute.lint.solver import Effort
     from llmroute.lint.world import World
 
@@ -133,8 +133,8 @@ def lint_document(
             *rules.check_rules(ask),
             *places.check_constraints(ask),
             *places.check_groups(ask),
-            *places.check_reach(world),
-            *places.check_cycles(world),
+            *reach.check_reach(world),
+            *reach.check_cycles(world),
             *experiments.check_experiments(ask),
             *amounts.check_prices(world, today or datetime.date.today(), days),
             *amounts.check_keys(world, os.environ if environ is None else environ),
@@ -192,7 +192,7 @@ def refusals(
 
 
 class _Callable(types.ModuleType):
-    """This module, which is also the function of its name."""
+    """A module that is also the function of its name."""
 
     def __call__(self, source: Source, **options: Any) -> list[Finding]:
         return lint(source, **options)

@@ -26,7 +26,7 @@ _BACKOFF_MS: Final = (250.0, 8_000.0)  # bound of the first wait, bound of every
 _TOKEN_LIMITS: Final = ("tokens_per_minute", "tokens_per_day")
 
 
-# --- prices -------------------------------------------------------------------------------------------
+# --- prices ---------------------------------------------------------------------------------------
 
 
 def check_prices(world: World, today: datetime.date, days: int) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _groups_of(world: World, budget: Mapping[str, Any]) -> list[str]:
     return list(world.groups) if "*" in groups else [g for g in groups if isinstance(g, str)]
 
 
-# --- keys -----------------------------------------------------------------------------------------------
+# --- keys -----------------------------------------------------------------------------------------
 
 
 def check_keys(world: World, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -164,7 +164,7 @@ def _keys(world: World, deployment: Deployment) -> Iterator[tuple[str, str]]:
         yield path_of(*deployment.path), str(deployment.provider_table["api_key"])
 
 
-# --- limits -----------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 
 
 def check_limits(world: World) -> Iterator[Finding]:
@@ -210,7 +210,7 @@ def _below(path: str, what: str, least: str) -> Finding:
     return Finding("limit_below_one_request", "warning", path, message)
 
 
-# --- the worst case -------------------------------------------------------------------------------------
+# --- the worst case -------------------------------------------------------------------------------
 
 
 def check_worst_case(world: World) -> Iterator[Finding]:
@@ -233,7 +233,7 @@ def _attempts(world: World) -> int:
 
 
 def _stated_attempt(world: World) -> float | None:
-    """The longest attempt where somebody stated it and a second one would have somewhere to go."""
+    """Return the longest attempt that somebody stated, where a second one has somewhere to go."""
     if _attempts(world) < 2:
         return None
     longest = []
@@ -247,8 +247,8 @@ def _stated_attempt(world: World) -> float | None:
 
 def _hangs(path: str, deadline: float, attempt: float) -> Finding:
     message = (
-        f"one attempt may take {attempt:,.0f} ms, all of the {deadline:,.0f} ms to the deadline, so "
-        "a place that hangs leaves no time for another; lower attempt_ms below half of it"
+        f"one attempt may take {attempt:,.0f} ms, all of the {deadline:,.0f} ms to the deadline, "
+        "so a place that hangs leaves no time for another; lower attempt_ms below half of it"
     )
     return Finding("worst_case", "warning", path, message)
 
@@ -267,8 +267,8 @@ def _dearest(world: World) -> Iterator[Finding]:
             if known and len(known) == len(costs) and min(known) > most:
                 message = (
                     f"the longest answer of {quoted([name])} costs {min(known):.4f} USD or more, "
-                    f"above the {most:g} that {quoted([constraint.name])} allows, so it is refused; "
-                    "lower max_output_tokens, or add a cheaper member"
+                    f"above the {most:g} that {quoted([constraint.name])} allows, so it is "
+                    "refused; lower max_output_tokens, or add a cheaper member"
                 )
                 path = path_of("constraints", constraint.index, "require", "max_usd_per_request")
                 yield Finding("worst_case", "warning", path, message)
@@ -282,26 +282,29 @@ def _longest_answer(deployment: Deployment) -> float | None:
 
 
 def _worst_of(world: World, group: Group) -> Finding:
-    places = [world.deployments[m.deployment] for m in world.candidates(group.name)
-              if m.deployment in world.deployments]
+    places = [
+        world.deployments[m.deployment]
+        for m in world.candidates(group.name)
+        if m.deployment in world.deployments
+    ]
     attempts = _attempts(world)
     longest = _longest(world, group, places, attempts)
     costs = [_most(d) for d in places]
-    dearest = None if None in costs or not costs else max(cost for cost in costs if cost is not None)
+    dearest = (
+        None if None in costs or not costs else max(cost for cost in costs if cost is not None)
+    )
     time = "without a bound" if longest is None else f"{longest / 1000:,.0f} s"
     money = "unknown" if dearest is None else f"{dearest:.4f} USD"
     message = (
-        f"one request of {quoted([group.name])} may take {attempts} attempts and {time}; its dearest "
-        f"answer costs {money}"
+        f"one request of {quoted([group.name])} may take {attempts} attempts and {time}; its "
+        f"dearest answer costs {money}"
     )
     details = {"attempts": float(attempts), "time_ms": longest, "cost_usd": dearest}
     path = path_of("groups", group.name)
     return Finding("worst_case", "info", path, message, details=details)
 
 
-def _longest(
-    world: World, group: Group, places: list[Deployment], attempts: int
-) -> float | None:
+def _longest(world: World, group: Group, places: list[Deployment], attempts: int) -> float | None:
     """Return the deadline, or all attempts with the waits between them, in milliseconds."""
     deadline = world.resilience.get("deadline_ms")
     if deadline is not None:

@@ -18,7 +18,7 @@ Moment = datetime
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_S: Final = 86_400
-# Clocks of the north in winter; of America ahead, Europe not yet; of the north in summer; the reverse.
+# Clocks of the north in winter; only of America ahead; of the north in summer; only Europe back.
 _WEEKS: Final = tuple(
     datetime(2026, month, day, tzinfo=timezone.utc)
     for month, day in ((1, 5), (3, 16), (7, 6), (10, 26))
@@ -28,7 +28,7 @@ _PLAIN: Final = _WEEKS[0] + timedelta(hours=9)
 
 @dataclass(frozen=True)
 class Window:
-    """Part of the day, on some weekdays, in some zone; beyond midnight where it ends before it begins."""
+    """Part of the day, on some weekdays, in some zone; it may go past midnight."""
 
     begin_s: int
     end_s: int

@@ -1,20 +1,20 @@
-"""Groups that some request finds empty, constraints that nothing meets, places nobody comes to."""
+"""Constraints that nothing meets, and groups that some request finds empty."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from llmroute.lint.finding import Finding, Severity
-from llmroute.lint.requests import Answer, Questions, Way, steps
+from llmroute.lint.requests import Answer, Questions, Way
 from llmroute.lint.rules import undecided
-from llmroute.lint.solver import FALSE, TRUE, Formula, Undecided, conjunction, disjunction
+from llmroute.lint.solver import FALSE, TRUE, Formula, Is, Undecided, conjunction, disjunction
 from llmroute.lint.world import Constraint, Member, World, path_of, quoted
 
-__all__ = ["Emptying", "check_constraints", "check_cycles", "check_groups", "check_reach", "emptied"]
+__all__ = ["Emptying", "check_constraints", "check_groups", "emptied"]
 
 
-# --- what removes a place -----------------------------------------------------------------------------
+# --- what removes a place -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Emptying:
     constraints: tuple[Constraint, ...]
     priorities: bool = False
     features: bool = False
-    context: bool = False
 
 
 def emptied(ask: Questions, members: Iterable[Member], by: Emptying) -> Formula:
@@ -47,9 +46,6 @@ def _removed(ask: Questions, member: Member, by: Emptying) -> Formula:
         parts.append(ask.serves(set(range(10)) - member.priorities))
     if by.features:
         parts += [ask.words.flag(("has", f), True) for f in sorted(deployment.lacks)]
-    if by.context and deployment.context is not None:
-        most = deployment.context
-        parts.append(ask.words.literal(("prompt_tokens", ""), lambda value: value > most))
     return disjunction(parts)
 
 
@@ -59,7 +55,7 @@ def nowhere(ask: Questions, constraints: Iterable[Constraint]) -> Formula:
     return emptied(ask, everywhere, Emptying(tuple(constraints)))
 
 
-# --- constraints --------------------------------------------------------------------------------------
+# --- constraints ----------------------------------------------------------------------------------
 
 
 def check_constraints(ask: Questions) -> Iterator[Finding]:
@@ -139,258 +135,147 @@ def _exclude_each_other(ask: Questions, constraints: list[Constraint]) -> Iterat
 
 
 def _given(found: Answer) -> Formula:
-    """The request that was found and no other, as far as it was narrowed down."""
-    from llmroute.lint.solver import Is
-
+    """Return that it is the request that was found."""
     return conjunction(Is(i, mask & -mask) for i, mask in enumerate(found.model))
 
 
-# --- groups -------------------------------------------------------------------------------------------
+# --- groups ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where requests go: a group with all that comes after it, or what a rule names."""
+
+    path: str
+    shown: str
+    members: tuple[Member, ...]
+    ways: tuple[Way, ...]
 
 
 def check_groups(ask: Questions) -> Iterator[Finding]:
     """Look for a request that finds nobody, in every group and behind every rule."""
     constraints = possible_constraints(ask.world)
-    for name, group in ask.world.groups.items():
-        if "human" in group.steps or not group.members:
-            continue
-        path = path_of("groups", name)
+    for place in _places(ask):
         try:
-            yield from _check_place(ask, name, ask.world.candidates(name), constraints, path)
+            found = _empty(ask, place, constraints)
         except Undecided:
-            yield undecided(path, "whether some request finds this group empty")
-    for rule in ask.world.routing_rules:
-        place = rule.place
-        if place is None or place[0] not in ("pin", "chain"):
+            yield undecided(place.path, "whether some request finds nobody here")
             continue
-        names = [place[1]] if place[0] == "pin" else list(place[1])
-        path = path_of("rules", rule.index, "then", place[0])
-        members = [Member(name) for name in names]
-        try:
-            yield from _check_ways(ask, [ask.ways_by(rule)], members, constraints, path, rule.name)
-        except Undecided:
-            yield undecided(path, "whether some request of this rule finds nobody")
+        if found is not None:
+            yield found
+    for name in ask.world.groups:
+        yield from _facts(ask.world, name)
 
 
-def _check_place(
-    ask: Questions,
-    name: str,
-    members: list[Member],
-    constraints: tuple[Constraint, ...],
-    path: str,
-) -> Iterator[Finding]:
-    ways = ask.ways_to(name)
-    found = list(_check_ways(ask, ways, members, constraints, path, name))
-    yield from found
-    if not found:
-        longer = ask.world.candidates(name, ["on_context_too_long"])
-        yield from _facts(ask, name, members, longer, path)
+def _places(ask: Questions) -> Iterator[Place]:
+    world = ask.world
+    for name, group in world.groups.items():
+        if "human" not in group.steps and group.members:
+            ways = tuple(ask.ways_to(name))
+            members = tuple(world.candidates(name))
+            yield Place(path_of("groups", name), quoted([name]), members, ways)
+    for rule in world.routing_rules:
+        key, value = rule.place or ("", "")
+        if key in ("pin", "chain"):
+            names = [str(value)] if key == "pin" else list(value)
+            path = path_of("rules", rule.index, "then", key)
+            members = tuple(Member(name) for name in names)
+            yield Place(path, quoted(names), members, (ask.ways_by(rule),))
 
 
-def _check_ways(
-    ask: Questions,
-    ways: list[Way],
-    members: list[Member],
-    constraints: tuple[Constraint, ...],
-    path: str,
-    name: str,
-) -> Iterator[Finding]:
+def _empty(ask: Questions, place: Place, constraints: tuple[Constraint, ...]) -> Finding | None:
     """Ask with ever more that may remove members, and stop at the first that does."""
-    somewhere = ask.no(nowhere(ask, constraints))
-    shared = _lacked_by_all(ask.world, members)
+    shared = _lacked_by_all(ask.world, place.members)
     plain = [ask.words.flag(("has", feature), False) for feature in sorted(shared)]
-    stages = (
-        (Emptying(constraints), [], "constraints remove all of its members"),
+    alone = Emptying(constraints)
+    by_priority = Emptying(constraints, priorities=True)
+    by_ability = Emptying(constraints, priorities=True, features=True)
+    for by, more, why in (
+        (alone, [], "constraints close all of them"),
+        (by_priority, ask.priority_axioms(), "none that is open takes its priority"),
         (
-            Emptying(constraints, priorities=True),
-            ask.priority_axioms(),
-            "no member is left for its priority",
-        ),
-        (
-            Emptying(constraints, priorities=True, features=True),
+            by_ability,
             [*ask.priority_axioms(), *plain],
-            "whatever is left lacks something that it needs",
+            "what is open lacks what it needs",
         ),
-    )
-    for by, more, why in stages:
-        empty = emptied(ask, members, by)
-        if empty is FALSE:
-            continue
-        for way in ways:
-            found = ask.find(*way.parts, *more, somewhere, empty)
-            if found is not None:
-                all_of_them = all(
-                    ask.never(*w.parts, *more, somewhere, ask.no(empty)) for w in ways
-                )
-                yield _emptied_finding(ask, found, way, members, by, path, name, why, all_of_them)
-                return
+    ):
+        found = _empty_by(ask, place, by, more, why)
+        if found is not None:
+            return found
+    return None
 
 
-def _emptied_finding(
+def _empty_by(
+    ask: Questions, place: Place, by: Emptying, more: list[Formula], why: str
+) -> Finding | None:
+    empty = emptied(ask, place.members, by)
+    if empty is FALSE:
+        return None
+    # Requests that may go nowhere at all are the constraints' own flaw.
+    asked = [*more, ask.no(nowhere(ask, by.constraints))]
+    for way in place.ways:
+        found = ask.find(*way.parts, *asked, empty)
+        if found is not None:
+            every = all(ask.never(*w.parts, *asked, ask.no(empty)) for w in place.ways)
+            return _nobody(ask, place, by, way, found, why, every)
+    return None
+
+
+def _nobody(
     ask: Questions,
-    found: Answer,
-    way: Way,
-    members: list[Member],
+    place: Place,
     by: Emptying,
-    path: str,
-    name: str,
+    way: Way,
+    found: Answer,
     why: str,
     every: bool,
 ) -> Finding:
-    guilty = [
+    known = ask.world.deployments
+    closing = [
         c
         for c in by.constraints
-        if any(not c.allows(ask.world.deployments[m.deployment]) for m in members)
+        if any(m.deployment in known and not c.allows(known[m.deployment]) for m in place.members)
         and not ask.never(_given(found), ask.applies(c))
     ]
     who = "every request" if every else "a request such as the example"
-    sent = f" that rule {quoted([way.rule.name])} sends there" if way.rule is not None else ""
-    because = f" ({quoted(c.name for c in guilty)})" if guilty else ""
+    one_way = not every or len(place.ways) == 1
+    sent = f" that rule {quoted([way.rule.name])} sends there" if way.rule and one_way else ""
+    because = f" ({quoted(c.name for c in closing)})" if closing else ""
     message = (
-        f"{who}{sent} finds nobody in {quoted([name])}: {why}{because}; add a fallback that may "
-        "serve it, or send it elsewhere by a rule"
+        f"{who}{sent} finds nobody in {place.shown}: {why}{because}; add a fallback that may serve "
+        "it, or send it elsewhere by a rule"
     )
     severity: Severity = "error" if every else "warning"
-    return _with(found, "group_can_be_emptied", severity, path, message)
+    return _with(found, "group_can_be_emptied", severity, place.path, message)
 
 
 def _lacked_by_all(world: World, members: Iterable[Member]) -> frozenset[str]:
-    lacks = [world.deployments[m.deployment].lacks for m in members if m.deployment
-             in world.deployments]
+    known = world.deployments
+    lacks = [known[m.deployment].lacks for m in members if m.deployment in known]
     return frozenset.intersection(*lacks) if lacks else frozenset()
 
 
-def _facts(
-    ask: Questions, name: str, members: list[Member], longer: list[Member], path: str
-) -> Iterator[Finding]:
-    """What a group cannot do as a whole: that is mostly meant."""
-    shared = sorted(_lacked_by_all(ask.world, members))
-    bounds = [ask.world.deployments[m.deployment].context for m in longer
-              if m.deployment in ask.world.deployments]
+def _facts(world: World, name: str) -> Iterator[Finding]:
+    """Say what a group cannot do as a whole: that is mostly meant."""
+    known = world.deployments
+    longer = world.candidates(name, ["on_context_too_long"])
+    bounds = [known[m.deployment].context for m in longer if m.deployment in known]
+    shared = sorted(_lacked_by_all(world, world.candidates(name)))
     what = []
     example: dict[str, object] = {"model": name, "messages": "hello"}
     if shared:
         what.append(f"requests with {' or '.join(shared)}")
         example["has"] = shared[:1]
-    known = [bound for bound in bounds if bound is not None]
-    if bounds and len(known) == len(bounds):
-        what.append(f"prompts of more than {max(known):,} tokens")
-        example.setdefault("prompt_tokens", max(known) + 1)
+    longest = [bound for bound in bounds if bound is not None]
+    if bounds and len(longest) == len(bounds):
+        what.append(f"prompts of more than {max(longest):,} tokens")
+        example.setdefault("prompt_tokens", max(longest) + 1)
     if what:
         message = f"group {quoted([name])} serves no {' and no '.join(what)}"
-        yield Finding("group_can_be_emptied", "info", path, message, example)
+        yield Finding("group_can_be_emptied", "info", path_of("groups", name), message, example)
 
 
-def _with(
-    found: Answer | None, slug: str, severity: Severity, path: str, message: str
-) -> Finding:
+def _with(found: Answer | None, slug: str, severity: Severity, path: str, message: str) -> Finding:
     if found is None:
         return Finding(slug, severity, path, message)
     return Finding(slug, severity, path, message, found.example, found.assumes)
-
-
-# --- who leads where ------------------------------------------------------------------------------------
-
-
-def check_reach(world: World) -> Iterator[Finding]:
-    """Name deployments that only their own name leads to."""
-    if not world.groups:
-        return
-    reached = {member.deployment for group in world.groups.values() for member in group.members}
-    reached |= {d.name for d in world.deployments.values() if d.path[0] != "deployments"}
-    reached |= set(_named_elsewhere(world))
-    for name in world.deployments:
-        if name not in reached:
-            message = (
-                f"no group, fallback, rule, budget or experiment leads to {quoted([name])}; put it "
-                "into a group, or remove it if nobody asks for it by its name"
-            )
-            yield Finding("deployment_unreachable", "warning", path_of("deployments", name), message)
-
-
-def _named_elsewhere(world: World) -> Iterator[str]:
-    for group in world.groups.values():
-        for key in ("fallbacks", "on_context_too_long", "on_content_filter"):
-            yield from group.names(key)
-        yield from (target for _, target in group.exhausted)
-    for rule in world.rules:
-        key, value = rule.place or ("", None)
-        if key in ("pin", "group"):
-            yield str(value)
-        elif key == "chain":
-            yield from value
-    for budget in world.table("budgets").values():
-        yield from (step["group"] for step in budget.get("at", ()))
-        yield from budget.get("groups", ())
-    for experiment in world.table("experiments").values():
-        arms = experiment.get("arms", ())
-        yield from (str(arm["group"]) for arm in arms if "group" in arm)
-        yield from (str(experiment[key]) for key in ("group", "to") if key in experiment)
-    yield str(world.table("baseline").get("deployment", ""))
-
-
-# --- circles ------------------------------------------------------------------------------------------------
-
-
-def check_cycles(world: World) -> Iterator[Finding]:
-    """Find requests that are sent back to where they came from."""
-    for key in ("fallbacks", "on_context_too_long", "on_content_filter"):
-        edges = [(path_of("groups", g.name, key), g.name, target)
-                 for g in world.groups.values() for target in g.names(key)]
-        yield from _circles(edges, world)
-    exhausted = [(path_of("groups", g.name, "on_exhausted", i, "group"), g.name, target)
-                 for g in world.groups.values() for i, target in g.exhausted]
-    yield from _circles(exhausted, world)
-    moves = steps(world)
-    yield from _to_itself(world)
-    # A budget of many groups may hold the one that it steps down to: there nothing happens.
-    yield from _circles([move for move in moves if move[1] != move[2]], world)
-
-
-def _to_itself(world: World) -> Iterator[Finding]:
-    for name, budget in world.table("budgets").items():
-        for i, step in enumerate(budget.get("at", ())):
-            if list(budget.get("groups", ())) == [step["group"]]:
-                path = path_of("budgets", name, "at", i, "group")
-                message = (
-                    f"budget {quoted([name])} steps down from {quoted([step['group']])} to itself; "
-                    "name a cheaper group"
-                )
-                yield Finding("fallback_cycle", "warning", path, message)
-
-
-def _circles(edges: list[tuple[str, str, str]], world: World) -> Iterator[Finding]:
-    after: dict[str, list[tuple[str, str]]] = {}
-    for path, source, target in edges:
-        after.setdefault(source, []).append((path, target))
-    done: set[str] = set()
-    for start in world.models:
-        found = _circle_from(start, after, done)
-        if found is None:
-            continue
-        path, trail = found
-        way = " -> ".join([*trail, trail[0]])
-        message = f"requests go in a circle: {way}; send the last of them to another group"
-        yield Finding("fallback_cycle", "warning", path, message)
-        return
-
-
-def _circle_from(
-    start: str, after: Mapping[str, list[tuple[str, str]]], done: set[str]
-) -> tuple[str, list[str]] | None:
-    """Walk in depth without recursion; return the step that closes a circle, and the circle."""
-    trail = [start]
-    ahead = [iter(after.get(start, ()))]
-    while trail:
-        step = next(ahead[-1], None)
-        if step is None:
-            done.add(trail.pop())
-            ahead.pop()
-            continue
-        path, target = step
-        if target in trail:
-            return path, trail[trail.index(target) :]
-        if target not in done:
-            trail.append(target)
-            ahead.append(iter(after.get(target, ())))
-    return None

@@ -11,6 +11,7 @@ from llmroute.lint.places import Emptying, emptied
 from llmroute.lint.requests import Answer, Questions, vocabulary_of
 from llmroute.lint.rules import undecided
 from llmroute.lint.solver import FALSE, Effort, Undecided
+from llmroute.lint.vocabulary import words_of
 from llmroute.lint.world import World, path_of, quoted
 
 __all__ = ["compare"]
@@ -63,8 +64,6 @@ def compare(
 
 def _is_alias(world: World, name: str) -> bool:
     """Rules send it somewhere, whoever asks: by its name alone, or all requests."""
-    from llmroute.lint.vocabulary import words_of
-
     for rule in world.routing_rules:
         when = rule.when or {}
         if set(when) <= {"model"} and name in words_of(when.get("model", name)):
@@ -76,8 +75,8 @@ def _gone(name: str, count: int, after: World) -> Finding:
     near = difflib.get_close_matches(name, after.models, 1)
     was = f"; was it renamed to {quoted(near)}?" if near else ""
     message = (
-        f"{quoted([name])} was asked for {count:,} times and would be gone{was}; keep it, or send it "
-        "elsewhere by a rule"
+        f"{quoted([name])} was asked for {count:,} times and would be gone{was}; keep it, or send "
+        "it elsewhere by a rule"
     )
     return Finding("group_gone", "error", path_of("groups", name), message)
 

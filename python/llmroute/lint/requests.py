@@ -10,9 +10,11 @@ from typing import Any
 
 from llmroute.lint.solver import (
     TRUE,
+    All,
     Effort,
     Formula,
     Is,
+    Undecided,
     conjunction,
     disjunction,
     negation,
@@ -20,10 +22,11 @@ from llmroute.lint.solver import (
 )
 from llmroute.lint.text import text_with
 from llmroute.lint.vocabulary import PRIORITIES, Variable, Vocabulary, priority_number
-from llmroute.lint.world import Constraint, Rule, World
+from llmroute.lint.world import Constraint, Rule, World, path_of
 
-__all__ = ["Answer", "Questions", "Way", "vocabulary_of"]
+__all__ = ["Answer", "Questions", "Way", "steps", "vocabulary_of"]
 
+_MOST_VARIABLES = 200  # of which the plainest value is looked for
 _NAMED = {number: name for name, number in PRIORITIES.items()}
 
 
@@ -57,8 +60,6 @@ def vocabulary_of(worlds: Iterable[World]) -> Vocabulary:
         for deployment in world.deployments.values():
             for feature in deployment.lacks:
                 words.note_flag(("has", feature))
-            if deployment.context is not None:
-                words.note_bound(("prompt_tokens", ""), deployment.context)
     words.freeze()
     return words
 
@@ -84,7 +85,7 @@ class Questions:
         self._applies: dict[int, Formula] = {}
         self._sources: dict[str, set[str]] | None = None
 
-    # --- asking -------------------------------------------------------------------------------------
+    # --- asking -----------------------------------------------------------------------------------
 
     def find(self, *parts: Formula) -> Answer | None:
         """Find a request for which all parts hold; raises `Undecided`."""
@@ -92,7 +93,21 @@ class Questions:
         model = satisfy([*words.axioms, *parts], words.full, self._effort)
         if model is None:
             return None
+        model = self._plainest(model, parts)
         return Answer(self.render(words.choose(model)), words.assumed(model), tuple(model))
+
+    def _plainest(self, model: list[int], parts: Iterable[Formula]) -> list[int]:
+        """Give every variable its plainest value where that is possible, one after another."""
+        wanted = [*self.words.axioms, *parts]
+        try:
+            for variable in range(min(len(model), _MOST_VARIABLES)):
+                better = satisfy([*wanted, Is(variable, 1)], self.words.full, self._effort)
+                if better is not None:
+                    wanted.append(Is(variable, 1))
+                    model = better
+        except Undecided:
+            pass  # an example that is not the plainest is one too
+        return model
 
     def never(self, *parts: Formula) -> bool:
         """Say whether there is no such request; raises `Undecided`."""
@@ -108,9 +123,9 @@ class Questions:
         if isinstance(formula, Is):
             return TRUE if formula.variable == variable else formula
         parts = [self.without(part, variable) for part in formula.parts]
-        return conjunction(parts) if isinstance(formula, type(TRUE)) else disjunction(parts)
+        return conjunction(parts) if isinstance(formula, All) else disjunction(parts)
 
-    # --- what a configuration does --------------------------------------------------------------------
+    # --- what a configuration does ----------------------------------------------------------------
 
     def matches(self, rule: Rule) -> Formula:
         """When a rule matches."""
@@ -129,7 +144,7 @@ class Questions:
         return self._applies[constraint.index]
 
     def asked(self, name: str) -> Formula:
-        """The caller asked for a group, by its name or because there is no other."""
+        """Return that the caller asked for a group, by name or because there is no other."""
         only = len(self.world.groups) == 1
         return self.words.literal(
             ("model", ""), lambda value: value == name or (only and value == "")
@@ -173,18 +188,18 @@ class Questions:
             used.add(number)
             parts.append(disjunction([*before, self.no(self.matches(rule)), self.serves({number})]))
             before.append(self.matches(rule))
-        for number in range(10):
-            given = self.words.literal(("priority", ""), lambda v, n=number: v != n)
-            parts.append(disjunction([*before, given, self.serves({number})]))
+        for number in sorted(range(10), key=lambda n: n != PRIORITIES["standard"]):
+            other = self.no(self.words.literal(("priority", ""), number.__eq__))
+            parts.append(disjunction([self.serves({number}), other, *before]))
         parts.append(self.serves(used))
         return parts
 
     def serves(self, priorities: Iterable[int]) -> Formula:
-        """The priority that counts is one of these."""
+        """Return that the priority that counts is one of these."""
         some = set(priorities)
         return self.words.literal(("effective_priority", ""), lambda value: value in some)
 
-    # --- examples -------------------------------------------------------------------------------------
+    # --- examples ---------------------------------------------------------------------------------
 
     def render(self, chosen: Mapping[Variable, Any]) -> dict[str, Any]:
         """Write a request in the form of ``routing_tests.given``."""
@@ -198,9 +213,7 @@ class Questions:
                 given.setdefault(_TABLES[kind], {})[name] = value
             elif kind in _LISTS:
                 given.setdefault(_LISTS[kind], []).append(name)
-            elif kind in ("region", "language", "max_output_tokens"):
-                given[kind] = value
-            elif kind == "prompt_tokens" and value > 1:
+            elif kind in _NUMBERS and value != 1:
                 given[kind] = value
         if chosen[("priority", "")] != PRIORITIES["standard"]:
             number = chosen[("priority", "")]
@@ -214,13 +227,12 @@ class Questions:
 
 _TABLES = {"metadata": "metadata", "header": "headers", "score": "scores"}
 _LISTS = {"tag": "tags", "has": "has"}
+_NUMBERS = {"region", "language", "max_output_tokens", "prompt_tokens"}
 _MOST_MESSAGES = 20
 
 
 def steps(world: World) -> list[tuple[str, str, str]]:
     """Return where requests of a group may be sent instead: path, from, to."""
-    from llmroute.lint.world import path_of
-
     found = []
     for name, experiment in world.experiments:
         if experiment.get("mode", "apply") != "apply" or experiment.get("kind") == "shadow":
@@ -239,7 +251,7 @@ def steps(world: World) -> list[tuple[str, str, str]]:
 
 
 def _messages(chosen: Mapping[Variable, Any]) -> Any:
-    """Return a text that holds what is wanted and nothing of the rest; None where none was found."""
+    """Return a text with what is wanted and nothing of the rest; None where none was found."""
     wanted = [name for (kind, name), value in chosen.items() if kind == "keyword" and value]
     unwanted = [name for (kind, name), v in chosen.items() if kind == "keyword" and v is False]
     patterns = {name: value for (kind, name), value in chosen.items() if kind == "regex"}

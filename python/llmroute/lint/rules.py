@@ -45,7 +45,7 @@ def undecided(path: str, what: str) -> Finding:
     )
 
 
-# --- never --------------------------------------------------------------------------------------------
+# --- never ----------------------------------------------------------------------------------------
 
 
 def _never_matches(ask: Questions, rule: Rule) -> Finding | None:
@@ -54,17 +54,17 @@ def _never_matches(ask: Questions, rule: Rule) -> Finding | None:
         return None
     # What must give way for a request to fit: these contradict each other, alone or together.
     guilty = [v for v in sorted(variables(formula)) if not ask.never(ask.without(formula, v))]
-    names = ask.words.names(guilty)
-    what = f"what is asked of {' and '.join(names)} excludes itself" if names else "it is empty"
-    message = f"no request can fit rule {quoted([rule.name])}: {what}; correct it or remove the rule"
+    names = ask.words.names(guilty) or ask.words.names_in(rule.when)
+    what = f"what it asks of {' and '.join(names[:4])}" if names else "its condition"
+    message = f"no request fits rule {quoted([rule.name])}, for {what} cannot be; correct it"
     return Finding("rule_never_matches", "error", path_of("rules", rule.index, "when"), message)
 
 
-# --- shadowed -------------------------------------------------------------------------------------------
+# --- shadowed -------------------------------------------------------------------------------------
 
 
 def _shadowed(ask: Questions, rule: Rule) -> Iterator[Finding]:
-    """A rule is shadowed where, whenever it matches, each of its effects has been set before."""
+    """Ask whether, whenever it matches, each of its effects has been set before."""
     this = ask.matches(rule)
     earlier = [
         other
@@ -76,10 +76,12 @@ def _shadowed(ask: Questions, rule: Rule) -> Iterator[Finding]:
     needed = _needed(ask, rule, earlier)
     names = quoted(other.name for other in needed)
     if len(needed) == 1:
-        how = f"{names} matches whenever it does"
+        how = f"{names} comes first and matches whenever it does"
     else:
-        how = f"{names} together match whenever it does"
-    message = f"rule {quoted([rule.name])} never decides: {how} and comes first; move it up"
+        how = f"{names} come first, and one of them matches whenever it does"
+    message = (
+        f"rule {quoted([rule.name])} never decides: {how}; move it up, or narrow what is above"
+    )
     yield Finding("rule_shadowed", "warning", path_of("rules", rule.index), message)
 
 
@@ -110,7 +112,7 @@ def _needed(ask: Questions, rule: Rule, earlier: list[Rule]) -> list[Rule]:
     return earlier
 
 
-# --- models -----------------------------------------------------------------------------------------------
+# --- models ---------------------------------------------------------------------------------------
 
 
 def _unknown_models(world: World) -> Iterator[Finding]:

@@ -1,10 +1,10 @@
 """Satisfiability over variables that have a few values each.
 
-A formula is a tree of conjunctions and disjunctions whose leaves say that a variable has one of some
-values; a set of values is a bit mask. Negation pushes down to the leaves, so there is no node for
-it. The search is exact: it narrows the values that are possible, and where a disjunction is left
-open, tries its parts one after another. What it may cost is bounded by `Effort`; where the bound is
-met it raises `Undecided`, never guesses.
+A formula is a tree of conjunctions and disjunctions whose leaves say that a variable has one of
+some values; a set of values is a bit mask. Negation pushes down to the leaves, so there is no node
+for it. The search is exact: it narrows the values that are possible, and where a disjunction is
+left open, tries its parts one after another. What it may cost is bounded by `Effort`; where the
+bound is met it raises `Undecided`, never guesses.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Effort:
         self._question = 0
 
     def begin(self) -> None:
-        """A new question begins."""
+        """Begin a new question."""
         self._question = 0
 
     def step(self) -> None:

@@ -67,7 +67,7 @@ def _piece(kind: str, value: Any) -> str:
         return chr(value)
     if kind in ("MAX_REPEAT", "MIN_REPEAT"):
         least, _, inner = value
-        return _walk(list(inner)) * min(least, 100)
+        return _walk(list(inner)) * min(int(least), 100)
     if kind == "SUBPATTERN":
         return _walk(list(value[-1]))
     if kind == "BRANCH":
@@ -86,6 +86,6 @@ def _one_of(choices: Sequence[Any]) -> str:
     if str(first_kind) == "RANGE":
         return next((c for c in _PREFERRED if first[0] <= ord(c) <= first[1]), chr(first[0]))
     category = str(first)
-    if category.endswith("NOT_SPACE") or category.endswith("_WORD"):
+    if category.endswith(("NOT_SPACE", "_WORD")):
         return "a"
     return {"CATEGORY_DIGIT": "1", "CATEGORY_SPACE": " "}.get(category, "a")

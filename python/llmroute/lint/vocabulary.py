@@ -1,22 +1,31 @@
 """What requests can be told apart by: the variables that conditions speak of, and their values.
 
-Of every variable a few values stand for all: those that are named, numbers at and beside every bound,
-one that is nothing of this, and absence. Conditions of one configuration (or of two, to compare them)
-cannot tell more apart, so that a question answered over these values is answered for all requests.
-Times are moments of four weeks of a year, one for each way in which clocks of the world stand to each
-other. Of what cannot be enumerated (a pattern, a keyword) only whether it is met is a variable.
+Of every variable a few values stand for all: those that are named, numbers at and beside every
+bound, one that is nothing of this, and absence. Conditions of one configuration (or of two, to
+compare them) cannot tell more apart, so that a question answered over these values is answered for
+all requests. Times are moments of four weeks of a year, one for each way in which clocks of the
+world stand to each other. Of what cannot be enumerated (a pattern, a keyword) only whether it is
+met is a variable.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from llmroute.lint import clock
-from llmroute.lint.solver import Formula, Is, conjunction, disjunction
+from llmroute.lint.solver import FALSE, TRUE, Formula, Is, conjunction, disjunction
 
-__all__ = ["FEATURES", "PRIORITIES", "Variable", "Vocabulary", "fits_region", "priority_number", "words_of"]
+__all__ = [
+    "PRIORITIES",
+    "Variable",
+    "Vocabulary",
+    "fits_region",
+    "priority_number",
+    "words_of",
+]
 
 Variable = tuple[str, str]
 """Kind and name: ("metadata", "plan"), ("tag", "beta"), ("model", "")."""
@@ -25,10 +34,10 @@ Test = Callable[[Value], bool | None]
 """Of a value: whether a predicate holds; None: unknown, for there is nothing."""
 
 PRIORITIES: Final = {"interactive": 2, "standard": 5, "batch": 8}
-FEATURES: Final = ("tools", "images", "audio", "files", "json_schema", "json_object")
 _INTEGERS: Final = ("messages", "prompt_tokens", "max_output_tokens")
 _RANGES: Final = {"above", "at_least", "below", "at_most"}
 _OTHER: Final = "other"
+_PLURALS: Final = {"tag": "tags", "keyword": "keywords", "score": "scores"}
 _OPAQUE: Final = {"regex", "keyword", "score", "language"}
 
 
@@ -76,20 +85,14 @@ class Vocabulary:
             elif isinstance(how, list):
                 words.update(dict.fromkeys(str(word) for word in how if kind != "priority"))
 
-    def note_bound(self, variable: Variable, bound: float) -> None:
-        """Let values below and above a number be told apart."""
-        self._words.setdefault(variable, {})
-        self._bounds.setdefault(variable, set()).add(bound)
-
     def note_flag(self, variable: Variable) -> None:
         """Add something that a request has or has not."""
         self._words.setdefault(variable, {})
 
     def freeze(self) -> None:
         """Fix all values."""
-        for kind in ("model", "priority", "effective_priority"):
-            self._words.setdefault((kind, ""), {})
-        for variable in self._words:
+        always = [(kind, "") for kind in ("priority", "effective_priority", "model")]
+        for variable in dict.fromkeys([*always, *self._words]):
             self._index[variable] = len(self._values)
             values = self._domain(variable)
             self._values.append(values)
@@ -99,7 +102,7 @@ class Vocabulary:
 
     def _domain(self, variable: Variable) -> list[Value]:
         kind, _ = variable
-        words = list(self._words[variable])
+        words = list(self._words.get(variable, ()))
         bounds = sorted(self._bounds.get(variable, ()))
         if kind == "model":
             return list(dict.fromkeys([*self._models, *words, ""]))
@@ -121,13 +124,13 @@ class Vocabulary:
         return [False, True, None] if kind in ("keyword", "regex") else [False, True]
 
     def _relate_formats(self) -> None:
-        """An answer has one format."""
+        """Say that an answer has one format."""
         both = [("has", "json_schema"), ("has", "json_object")]
         if all(variable in self._index for variable in both):
             self.axioms.append(disjunction(self.flag(variable, False) for variable in both))
 
     def _relate_keywords(self) -> None:
-        """A phrase holds the words that it is made of."""
+        """Say that a phrase holds the words that it is made of."""
         phrases = [(v, v[1].split()) for v in self._index if v[0] == "keyword"]
         for longer, words in phrases:
             for shorter, part in phrases:
@@ -136,7 +139,7 @@ class Vocabulary:
                 absent = self.literal(longer, lambda value: value is not True)
                 self.axioms.append(disjunction([absent, self.flag(shorter, True)]))
 
-    # --- formulas -----------------------------------------------------------------------------------
+    # --- formulas ---------------------------------------------------------------------------------
 
     def literal(self, variable: Variable, test: Test, wanted: bool = True) -> Formula:
         """Return that a predicate over one variable is surely true, or surely false."""
@@ -145,8 +148,8 @@ class Vocabulary:
         for bit, value in enumerate(self._values[index]):
             mask |= (test(value) is wanted) << bit
         if mask == self.full[index]:
-            return conjunction(())
-        return Is(index, mask) if mask else disjunction(())
+            return TRUE
+        return Is(index, mask) if mask else FALSE
 
     def flag(self, variable: Variable, value: bool) -> Formula:
         """Return that a variable of two values has this one."""
@@ -162,7 +165,7 @@ class Vocabulary:
 
     def _of(self, condition: Any, wanted: bool) -> Formula:
         if not isinstance(condition, dict):
-            return conjunction(()) if wanted else disjunction(())
+            return TRUE if wanted else FALSE
         parts: list[Formula] = []
         for key, value in condition.items():
             if key in ("all", "any"):
@@ -178,7 +181,7 @@ class Vocabulary:
         tests = [self.literal(variable, _test(variable, how), wanted) for variable in some]
         return disjunction(tests) if wanted else conjunction(tests)
 
-    # --- examples -----------------------------------------------------------------------------------
+    # --- examples ---------------------------------------------------------------------------------
 
     def choose(self, model: list[int]) -> dict[Variable, Value]:
         """Return the plainest value of every variable."""
@@ -204,10 +207,16 @@ class Vocabulary:
     def names(self, some: Iterable[int]) -> list[str]:
         """Return how a person calls some variables, by index."""
         by_index = {index: variable for variable, index in self._index.items()}
-        return [".".join(part for part in by_index[i] if part) for i in sorted(some)]
+        return [_name(by_index[i]) for i in sorted(some)]
+
+    def names_in(self, condition: Any) -> list[str]:
+        """Return how a person calls what a condition looks at: what cannot be met, or all of it."""
+        leaves = list(_leaves(condition))
+        unmet = [v for v, how in leaves if self.literal(v, _test(v, how)) is FALSE]
+        return list(dict.fromkeys(_name(v) for v in unmet or [v for v, _ in leaves]))
 
 
-# --- leaves -----------------------------------------------------------------------------------------
+# --- leaves ---------------------------------------------------------------------------------------
 
 
 def _group(key: str, value: Any) -> list[tuple[list[Variable], Any]]:
@@ -228,6 +237,11 @@ def _group(key: str, value: Any) -> list[tuple[list[Variable], Any]]:
     if key == "regex":
         return [([("regex", str(word)) for word in words_of(value)], True)]
     return [([(key, "")], _match(value))]
+
+
+def _name(variable: Variable) -> str:
+    kind, name = variable
+    return f"{_PLURALS.get(kind, kind)}.{name}" if name else kind
 
 
 def _leaves(condition: Any) -> Iterable[tuple[Variable, Any]]:
@@ -291,11 +305,12 @@ def _inside(value: Any, how: Mapping[str, float]) -> bool | None:
 
 
 def fits_region(region: str, pattern: str) -> bool:
+    """Say whether a region is that of a pattern, which may end in ``*``."""
     region, pattern = region.lower(), pattern.lower()
     return region.startswith(pattern[:-1]) if pattern.endswith("*") else region == pattern
 
 
-# --- values that stand for all ------------------------------------------------------------------------
+# --- values that stand for all --------------------------------------------------------------------
 
 
 def _ends(how: Mapping[str, Any]) -> list[float]:
@@ -316,7 +331,7 @@ def _numbers(bounds: list[float]) -> list[str]:
     if not bounds:
         return []
     found = [bounds[0] - 1, bounds[-1] + 1, *bounds]
-    found += [(low + high) / 2 for low, high in zip(bounds, bounds[1:], strict=False)]
+    found += [(low + high) / 2 for low, high in itertools.pairwise(bounds)]
     return [f"{number:.12g}" for number in sorted(found)]
 
 

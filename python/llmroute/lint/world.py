@@ -1,7 +1,7 @@
 """A configuration as the linter sees it: plain values with names, read from the raw document.
 
-The document is one that the core accepts; what it does not say has the core's defaults. Nothing here
-judges.
+The document is one that the core accepts; what it does not say has the core's defaults. Nothing
+here judges.
 """
 
 from __future__ import annotations
@@ -145,8 +145,11 @@ class Group:
     @property
     def exhausted(self) -> list[tuple[int, str]]:
         """Steps of ``on_exhausted`` that lead to groups, with their index."""
-        return [(i, s["group"]) for i, s in enumerate(self.steps) if isinstance(s, Mapping)
-                and "group" in s]
+        return [
+            (i, s["group"])
+            for i, s in enumerate(self.steps)
+            if isinstance(s, Mapping) and "group" in s
+        ]
 
     @property
     def policy(self) -> tuple[str, Mapping[str, Any]]:
@@ -180,7 +183,8 @@ class Rule:
     @property
     def then(self) -> Mapping[str, Any]:
         """Its effects."""
-        return self.table.get("then", {})
+        then: Mapping[str, Any] = self.table.get("then", {})
+        return then
 
     @property
     def effects(self) -> frozenset[str]:
@@ -208,13 +212,12 @@ class Constraint:
     @property
     def require(self) -> Mapping[str, Any]:
         """What must hold."""
-        return self.table.get("require", {})
+        require: Mapping[str, Any] = self.table.get("require", {})
+        return require
 
     def allows(self, deployment: Deployment) -> bool:
         """Say whether a typical request under this constraint may go to a deployment."""
-        return all(
-            _meets(key, value, deployment) for key, value in self.require.items()
-        )
+        return all(_meets(key, value, deployment) for key, value in self.require.items())
 
 
 def _meets(key: str, value: Any, d: Deployment) -> bool:
@@ -268,11 +271,13 @@ class World:
     @property
     def resilience(self) -> Mapping[str, Any]:
         """Its table."""
-        return self.document.get("resilience", {})
+        resilience: Mapping[str, Any] = self.document.get("resilience", {})
+        return resilience
 
     def table(self, key: str) -> Mapping[str, Mapping[str, Any]]:
         """Return a table of named tables, such as ``budgets``."""
-        return self.document.get(key, {})
+        tables: Mapping[str, Mapping[str, Any]] = self.document.get(key, {})
+        return tables
 
     @property
     def models(self) -> list[str]:
@@ -332,7 +337,10 @@ def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | int, 
         yield name, ("deployments", name)
     for name, group in document.get("groups", {}).items():
         for i, item in enumerate(group.get("deployments", ())):
-            yield (item if isinstance(item, str) else item["use"]), ("groups", name, "deployments", i)
+            yield (
+                (item if isinstance(item, str) else item["use"]),
+                ("groups", name, "deployments", i),
+            )
         for key in ("fallbacks", "on_context_too_long", "on_content_filter"):
             yield from ((n, ("groups", name, key, i)) for i, n in enumerate(group.get(key, ())))
         for i, step in enumerate(group.get("on_exhausted", ())):
@@ -360,9 +368,7 @@ def _named_by_amounts(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[
                 yield arm["group"], ("experiments", name, "arms", i, "group")
 
 
-def _deployment(
-    document: Mapping[str, Any], name: str, path: tuple[str | int, ...]
-) -> Deployment:
+def _deployment(document: Mapping[str, Any], name: str, path: tuple[str | int, ...]) -> Deployment:
     table = document.get("deployments", {}).get(name, {})
     own = document.get("providers", {})
     first, slash, _ = name.partition("/")
