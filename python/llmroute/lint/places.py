@@ -41,7 +41,8 @@ def _removed(ask: Questions, member: Member, by: Emptying) -> Formula:
     deployment = ask.world.deployments.get(member.deployment)
     if deployment is None:
         return FALSE
-    parts = [ask.applies(c) for c in by.constraints if not c.allows(deployment)]
+    closing = ask.world.closing(deployment.name)
+    parts = [ask.applies(c) for c in by.constraints if c.index in closing]
     if by.priorities and member.priorities is not None:
         parts.append(ask.serves(set(range(10)) - member.priorities))
     if by.features:
@@ -51,8 +52,11 @@ def _removed(ask: Questions, member: Member, by: Emptying) -> Formula:
 
 def nowhere(ask: Questions, constraints: Iterable[Constraint]) -> Formula:
     """Return when constraints close every deployment that there is."""
-    everywhere = [Member(name) for name in ask.world.deployments]
-    return emptied(ask, everywhere, Emptying(tuple(constraints)))
+    by = Emptying(tuple(constraints))
+    key = frozenset(c.index for c in by.constraints)
+    if key not in ask.nowhere:
+        ask.nowhere[key] = emptied(ask, map(Member, ask.world.deployments), by)
+    return ask.nowhere[key]
 
 
 # --- constraints ----------------------------------------------------------------------------------
@@ -230,11 +234,11 @@ def _nobody(
     why: str,
     every: bool,
 ) -> Finding:
-    known = ask.world.deployments
+    known = [m.deployment for m in place.members if m.deployment in ask.world.deployments]
     closing = [
         c
         for c in by.constraints
-        if any(m.deployment in known and not c.allows(known[m.deployment]) for m in place.members)
+        if any(c.index in ask.world.closing(name) for name in known)
         and not ask.never(_given(found), ask.applies(c))
     ]
     who = "every request" if every else "a request such as the example"

@@ -82,7 +82,10 @@ class Questions:
         self.words = words
         self._effort = effort
         self._matches: dict[int, Formula] = {}
+        self._misses: dict[int, Formula] = {}
         self._applies: dict[int, Formula] = {}
+        self._priorities: list[Formula] | None = None
+        self.nowhere: dict[frozenset[int], Formula] = {}  # by constraints: all is closed
         self._sources: dict[str, set[str]] | None = None
 
     # --- asking -----------------------------------------------------------------------------------
@@ -133,6 +136,12 @@ class Questions:
             self._matches[rule.index] = self.words.true_of(rule.when)
         return self._matches[rule.index]
 
+    def misses(self, rule: Rule) -> Formula:
+        """When a rule does not match."""
+        if rule.index not in self._misses:
+            self._misses[rule.index] = self.no(self.matches(rule))
+        return self._misses[rule.index]
+
     def applies(self, constraint: Constraint) -> Formula:
         """When a constraint applies: unless `when` is false or `unless` is true."""
         if constraint.index not in self._applies:
@@ -157,12 +166,12 @@ class Questions:
     def ways_by(self, rule: Rule) -> Way:
         """Return the way by one rule that decides where requests go."""
         earlier = [r for r in self.world.routing_rules if r.index < rule.index]
-        refused = [self.no(self.matches(r)) for r in earlier]
+        refused = [self.misses(r) for r in earlier]
         return Way((self.matches(rule), *refused), rule)
 
     def _ways(self, name: str) -> list[Way]:
         rules = self.world.routing_rules
-        found = [Way((self.asked(name), *(self.no(self.matches(r)) for r in rules)))]
+        found = [Way((self.asked(name), *(self.misses(r) for r in rules)))]
         found += [self.ways_by(r) for r in rules if r.place in (("group", name), ("pin", name))]
         return found
 
@@ -179,6 +188,11 @@ class Questions:
 
     def priority_axioms(self) -> list[Formula]:
         """Tie the priority that counts to the one given and to rules; only those that are used."""
+        if self._priorities is None:
+            self._priorities = self._tie_priorities()
+        return self._priorities
+
+    def _tie_priorities(self) -> list[Formula]:
         rules = [rule for rule in self.world.acting if "priority" in rule.then]
         parts: list[Formula] = []
         before: list[Formula] = []  # matched by an earlier rule
@@ -186,7 +200,7 @@ class Questions:
         for rule in rules:
             number = priority_number(rule.then["priority"])
             used.add(number)
-            parts.append(disjunction([*before, self.no(self.matches(rule)), self.serves({number})]))
+            parts.append(disjunction([*before, self.misses(rule), self.serves({number})]))
             before.append(self.matches(rule))
         for number in sorted(range(10), key=lambda n: n != PRIORITIES["standard"]):
             other = self.no(self.words.literal(("priority", ""), number.__eq__))
@@ -252,6 +266,8 @@ def steps(world: World) -> list[tuple[str, str, str]]:
 
 def _messages(chosen: Mapping[Variable, Any]) -> Any:
     """Return a text with what is wanted and nothing of the rest; None where none was found."""
+    if any(kind in ("keyword", "regex") and v is None for (kind, _), v in chosen.items()):
+        return None  # one that is too long to be read to its end
     wanted = [name for (kind, name), value in chosen.items() if kind == "keyword" and value]
     unwanted = [name for (kind, name), v in chosen.items() if kind == "keyword" and v is False]
     patterns = {name: value for (kind, name), value in chosen.items() if kind == "regex"}

@@ -12,7 +12,9 @@ from llmroute.lint.solver import Formula, Undecided, conjunction, disjunction, v
 from llmroute.lint.vocabulary import words_of
 from llmroute.lint.world import Rule, World, path_of, quoted
 
-__all__ = ["check_rules"]
+__all__ = ["check_rules", "undecided"]
+
+_MOST_EXPLAINED = 60  # earlier rules among which the few that are needed are looked for
 
 _NEAR = 0.75  # of difflib: "fats" is meant to be "fast", "gpt-4" is a name of its own
 
@@ -89,7 +91,7 @@ def _some_effect_left(ask: Questions, rule: Rule, earlier: list[Rule]) -> Formul
     free = []
     for effect in sorted(rule.effects):
         setters = [other for other in earlier if effect in other.effects]
-        free.append(conjunction(ask.no(ask.matches(other)) for other in setters))
+        free.append(conjunction(ask.misses(other) for other in setters))
     return disjunction(free)
 
 
@@ -103,7 +105,7 @@ def _needed(ask: Questions, rule: Rule, earlier: list[Rule]) -> list[Rule]:
         for other in earlier:
             if enough([other]):
                 return [other]
-        for other in list(earlier):
+        for other in list(earlier) if len(earlier) <= _MOST_EXPLAINED else []:
             rest = [kept for kept in earlier if kept is not other]
             if enough(rest):
                 earlier = rest

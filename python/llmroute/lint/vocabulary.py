@@ -38,6 +38,7 @@ _INTEGERS: Final = ("messages", "prompt_tokens", "max_output_tokens")
 _RANGES: Final = {"above", "at_least", "below", "at_most"}
 _OTHER: Final = "other"
 _PLURALS: Final = {"tag": "tags", "keyword": "keywords", "score": "scores"}
+_WITH: Final = {True: "with", False: "without"}
 _OPAQUE: Final = {"regex", "keyword", "score", "language"}
 
 
@@ -194,12 +195,14 @@ class Vocabulary:
     def assumed(self, model: list[int]) -> tuple[str, ...]:
         """Return what a solution takes as possible of what cannot be known."""
         found = []
+        chosen = self.choose(model)
         for variable, index in self._index.items():
             kind, name = variable
             if kind in _OPAQUE and model[index] != self.full[index]:
-                value = self.choose(model)[variable]
+                value = chosen[variable]
                 if kind in ("regex", "keyword"):
-                    found.append(f"a text {'with' if value else 'without'} {kind} {name!r}")
+                    how = "too long to be searched for" if value is None else _WITH[value]
+                    found.append(f"a text {how} {kind} {name!r}")
                 elif value is not None:
                     found.append(f"{kind} {name or value!r}".strip())
         return tuple(found)

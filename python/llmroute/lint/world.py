@@ -253,6 +253,7 @@ class World:
     groups: dict[str, Group] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
+    _closing: dict[str, frozenset[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> World:
@@ -278,6 +279,14 @@ class World:
         """Return a table of named tables, such as ``budgets``."""
         tables: Mapping[str, Mapping[str, Any]] = self.document.get(key, {})
         return tables
+
+    def closing(self, name: str) -> frozenset[int]:
+        """Return the constraints that close a deployment where they apply, by index."""
+        if name not in self._closing:
+            place = self.deployments[name]
+            closed = (c.index for c in self.constraints if not c.allows(place))
+            self._closing[name] = frozenset(closed)
+        return self._closing[name]
 
     @property
     def models(self) -> list[str]:
