@@ -20,7 +20,7 @@ from llmroute.lint.solver import (
     negation,
     satisfy,
 )
-from llmroute.lint.text import text_with
+from llmroute.lint.text import fits, text_with
 from llmroute.lint.vocabulary import PRIORITIES, Variable, Vocabulary, priority_number
 from llmroute.lint.world import Constraint, Rule, World, path_of
 
@@ -97,7 +97,9 @@ class Questions:
         if model is None:
             return None
         model = self._plainest(model, parts)
-        return Answer(self.render(words.choose(model)), words.assumed(model), tuple(model))
+        example = self.render(words.choose(model))
+        assumed = words.assumed(model, texts="messages" not in example)
+        return Answer(example, assumed, tuple(model))
 
     def _plainest(self, model: list[int], parts: Iterable[Formula]) -> list[int]:
         """Give every variable its plainest value where that is possible, one after another."""
@@ -278,15 +280,8 @@ def _messages(chosen: Mapping[Variable, Any]) -> Any:
     words = f" {' '.join(re.findall(r'[^ ]+', text.casefold()))} "
     if any(f" {phrase} " in words for phrase in unwanted):
         return None
-    if any(value is False and _fits(name, text) for name, value in patterns.items()):
+    if any(value is False and fits(name, text) for name, value in patterns.items()):
         return None
     if count > 1:
         return [{"role": "user", "content": text or "hello"} for _ in range(count)]
     return text or "hello"
-
-
-def _fits(pattern: str, text: str) -> bool:
-    try:
-        return re.search(pattern, text) is not None
-    except re.error:  # RE2 knows it, this machine's engine does not
-        return True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-__all__ = ["text_with"]
+__all__ = ["fits", "text_with"]
 
 _PREFERRED: Final = "1aA -_"
 
@@ -41,11 +42,36 @@ def text_with(words: Iterable[str], patterns: Iterable[str]) -> str | None:
 def _fitting(pattern: str) -> str | None:
     """Return the shortest text that comes to mind; checked, for the walk below is a rough one."""
     try:
-        tree = _parser().parse(pattern)
-        text = _walk(list(tree))
-        return text if re.search(pattern, text) else None
-    except (re.error, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        with warnings.catch_warnings():  # of what this engine may read otherwise in years to come
+            warnings.simplefilter("ignore")
+            text = _walk(list(_parser().parse(pattern)))
+        return text if fits(pattern, text) else None
+    except (
+        re.error,
+        KeyError,
+        StopIteration,
+        TypeError,
+        ValueError,
+        OverflowError,
+        RecursionError,
+    ):
         return None
+
+
+def fits(pattern: str, text: str) -> bool:
+    """Say whether a pattern is found in a text; of one that only RE2 reads: yes, to be careful.
+
+    Examples
+    --------
+    >>> fits("a+", "baa"), fits("a", "b")
+    (True, False)
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return re.search(pattern, text) is not None
+    except re.error:
+        return True
 
 
 def _parser() -> Any:
@@ -81,6 +107,9 @@ def _piece(kind: str, value: Any) -> str:
 
 def _one_of(choices: Sequence[Any]) -> str:
     first_kind, first = choices[0]
+    if str(first_kind) == "NEGATE":
+        taken = {value for kind, value in choices[1:] if str(kind) == "LITERAL"}
+        return next(c for c in _PREFERRED if ord(c) not in taken)
     if str(first_kind) == "LITERAL":
         return chr(first)
     if str(first_kind) == "RANGE":

@@ -192,8 +192,8 @@ class Vocabulary:
             chosen[variable] = self._values[index][(mask & -mask).bit_length() - 1]
         return chosen
 
-    def assumed(self, model: list[int]) -> tuple[str, ...]:
-        """Return what a solution takes as possible of what cannot be known."""
+    def assumed(self, model: list[int], *, texts: bool) -> tuple[str, ...]:
+        """Return what a solution takes as possible; of texts only where none was made up."""
         found = []
         chosen = self.choose(model)
         for variable, index in self._index.items():
@@ -201,6 +201,8 @@ class Vocabulary:
             if kind in _OPAQUE and model[index] != self.full[index]:
                 value = chosen[variable]
                 if kind in ("regex", "keyword"):
+                    if not texts:
+                        continue
                     how = "too long to be searched for" if value is None else _WITH[value]
                     found.append(f"a text {how} {kind} {name!r}")
                 elif value is not None:
