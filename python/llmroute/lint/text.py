@@ -98,6 +98,8 @@ def _piece(kind: str, value: Any) -> str:
         return _walk(list(value[-1]))
     if kind == "BRANCH":
         return _walk(list(value[1][0]))
+    if kind == "NOT_LITERAL":
+        return next(c for c in _PREFERRED if ord(c) != value)
     if kind == "ANY":
         return "a"
     if kind == "IN":
