@@ -31,12 +31,15 @@ Failure unknown_model(const Inventory& inventory, const std::string& model) {
 
 Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
     : inventory_(std::make_shared<const Inventory>()),
+      book_(*policy::RuleBook::make(inventory_)),
       random_(seed),
       max_in_flight_(max_in_flight) {}
 Dispatcher::~Dispatcher() = default;
 
 Result<void> Dispatcher::configure(InventoryPtr inventory) {
-  // The planner is the one that can refuse; it changes nothing then.
+  auto book = policy::RuleBook::make(inventory);
+  if (!book) return book.error();
+  // Of the others the planner alone can refuse; it changes nothing then.
   auto configured = planner_.configure(inventory);
   if (!configured) return configured.error();
   board_.configure(*inventory);
@@ -47,6 +50,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   retry_budget_.configure(inventory->resilience.retry_share);
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
+  book_ = std::move(*book);
   inventory_ = std::move(inventory);
   return {};
 }
@@ -54,8 +58,9 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
 RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant now, WallTime wall,
                              Actions& actions) {
   const RequestId id = next_id_++;
+  if (!book_->covers(*request)) request = book_->apply(std::move(request), wall);
   const std::uint64_t seed = request->options.seed.value_or(random_.next());
-  const auto group = group_asked(*inventory_, request->options.model);
+  const auto group = policy::group_of(*inventory_, *request);
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
   if (!group) {
@@ -78,7 +83,7 @@ Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
           hedge_budgets_, queue_,
           affinity_,      lease_waiters_,
           displaced_,     scratch_,
-          actions};
+          finished_,      actions};
 }
 
 RequestMachine* Dispatcher::find(RequestId request) {
@@ -99,10 +104,15 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
     drop_finished(id);
   }
   if (!queue_.empty()) serve_lines(s);
+  for (const DecisionPtr& decision : finished_) learn_from(*decision);
+  finished_.clear();
   for (limits::Budgets::Ask& ask : budgets_.take_asks()) {
     s.actions.push_back(AskStore{ask.number, std::move(ask.wish)});
   }
 }
+
+// What policies and experiments make of a request that has ended.
+void Dispatcher::learn_from(const Decision&) {}
 
 void Dispatcher::serve_lines(Surroundings& s) {
   for (const std::string& line : queue_.lines()) {
@@ -185,14 +195,20 @@ void Dispatcher::note_cache(RequestId request, CacheStatus status) {
 DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTime wall) {
   Actions nothing;
   Surroundings s = surroundings(now, nothing);
-  auto copy = std::make_shared<const ChatRequest>(request);
+  const auto copy = book_->apply(std::make_shared<const ChatRequest>(request), wall);
   Random peek = random_;  // what the next request would draw; looking must not change it
   const std::uint64_t seed = request.options.seed.value_or(peek.next());
-  RequestMachine machine(0, std::move(copy), inventory_, seed, now, wall);
-  const auto group = group_asked(*inventory_, request.options.model);
-  if (group) return machine.explain(s, *group);
-  machine.refuse(s, unknown_model(*inventory_, request.options.model));
-  return std::get<Finish>(nothing.back()).decision;
+  RequestMachine machine(0, copy, inventory_, seed, now, wall);
+  const auto group = policy::group_of(*inventory_, *copy);
+  DecisionPtr decision;
+  if (group) {
+    decision = machine.explain(s, *group);
+  } else {
+    machine.refuse(s, unknown_model(*inventory_, request.options.model));
+    decision = std::get<Finish>(nothing.back()).decision;
+  }
+  finished_.clear();  // nobody learns from what was only explained
+  return decision;
 }
 
 }  // namespace llmroute::engine
