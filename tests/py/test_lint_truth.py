@@ -42,8 +42,8 @@ def requests() -> Iterator[Request]:
         if second is not True or first is True  # "money back" holds "money"
     ]
     for values in itertools.product(
-        [*GROUPS, *DEPLOYMENTS, ""],
-        (None, "x", "y", "other", "3", "7"),
+        [*GROUPS, "d1", ""],
+        (None, "x", "y", "other", "7"),
         (2, 5, 8),
         (1, 100, 101),
         keywords,
@@ -182,7 +182,7 @@ def found(document: dict[str, Any], slug: str) -> dict[str, Finding]:
 
 # --- the comparison -------------------------------------------------------------------------------
 
-SEEDS = range(60)
+SEEDS = range(40)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -27,12 +27,9 @@ class Emptying:
 
 
 def emptied(ask: Questions, members: Iterable[Member], by: Emptying) -> Formula:
-    """Return when all members are removed.
-
-    A member that goes only where another one goes too need not be looked at.
-    """
+    """Return when all members are removed; never where there are none."""
     removals = [_removed(ask, member, by) for member in members]
-    if any(removal is FALSE for removal in removals):
+    if not removals or any(removal is FALSE for removal in removals):
         return FALSE
     return conjunction(dict.fromkeys(removals))
 
@@ -221,6 +218,9 @@ def _empty_by(
         found = ask.find(*way.parts, *asked, empty)
         if found is not None:
             every = all(ask.never(*w.parts, *asked, ask.no(empty)) for w in place.ways)
+            others = (w for w in place.ways if w is not way)
+            if every and not all(ask.never(*w.parts, *asked) for w in others):
+                way = Way(())  # by more than one
             return _nobody(ask, place, by, way, found, why, every)
     return None
 
@@ -242,8 +242,7 @@ def _nobody(
         and not ask.never(_given(found), ask.applies(c))
     ]
     who = "every request" if every else "a request such as the example"
-    one_way = not every or len(place.ways) == 1
-    sent = f" that rule {quoted([way.rule.name])} sends there" if way.rule and one_way else ""
+    sent = f" that rule {quoted([way.rule.name])} sends there" if way.rule is not None else ""
     because = f" ({quoted(c.name for c in closing)})" if closing else ""
     message = (
         f"{who}{sent} finds nobody in {place.shown}: {why}{because}; add a fallback that may serve "

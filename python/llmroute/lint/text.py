@@ -46,15 +46,7 @@ def _fitting(pattern: str) -> str | None:
             warnings.simplefilter("ignore")
             text = _walk(list(_parser().parse(pattern)))
         return text if fits(pattern, text) else None
-    except (
-        re.error,
-        KeyError,
-        StopIteration,
-        TypeError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-    ):
+    except (re.error, LookupError, StopIteration, TypeError, ValueError, OverflowError):
         return None
 
 
