@@ -79,6 +79,29 @@ def test_policies_that_need_a_price(policy: Any, needed: bool) -> None:
     assert said(doc) == []
 
 
+@pytest.mark.parametrize(
+    ("then", "needed"),
+    [
+        ({"policy": "least_cost"}, True),
+        ({"policy": {"name": "score", "cost": 1}, "group": "one"}, True),
+        ({"policy": "least_cost", "group": "single"}, False),
+        ({"policy": "ordered"}, False),
+    ],
+)
+def test_policies_of_rules_need_prices_too(then: Any, needed: bool) -> None:
+    rule = {"name": "r", "when": {"tags": "x"}, "then": then}
+    doc = document(a={"price": PRICE}, rules=[rule])
+    doc["groups"]["single"] = {"deployments": ["b"]}
+    found = said(doc)
+    assert [(f.slug, f.path) for f in found] == [("price_unknown", "rules[0].then.policy")] * needed
+
+
+def test_a_price_by_the_hour_is_one() -> None:
+    doc = document(a={"price": PRICE}, b={"price": {"usd_per_hour": 4.1}})
+    doc["groups"]["one"]["policy"] = "least_cost"
+    assert said(doc) == []
+
+
 def test_one_place_is_not_compared_with_others() -> None:
     doc = document(a={"price": PRICE})
     doc["groups"]["one"] = {"deployments": ["b"], "policy": "least_cost"}

@@ -62,9 +62,8 @@ def test_what_becomes_worse(old: Any, new: Any, traffic: dict[str, int], expecte
 
 def test_the_message_says_how_much_is_at_stake() -> None:
     (gone,) = compare(OLD, RENAMED, {"fast": 1234})
-    assert '"fast" was asked for 1,234 times and would be gone; was it renamed to "faster"?' in (
-        gone.message
-    )
+    said = '"fast" was asked for 1,234 times and would be gone (renamed to "faster"?); keep it'
+    assert gone.message.startswith(said)
     (emptied,) = compare(OLD, TAGGED, {"fast": 1234})
     assert "1,234 times" in emptied.message
     assert emptied.example == {"model": "fast", "tags": ["x"], "messages": "hello"}

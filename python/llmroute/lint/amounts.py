@@ -35,6 +35,7 @@ def check_prices(world: World, today: datetime.date, days: int) -> Iterator[Find
         yield from _old(deployment, today, days)
     for group in world.groups.values():
         yield from _ranked_by_cost(world, group)
+    yield from _ranked_by_rules(world)
     for name, budget in world.table("budgets").items():
         if "limit_usd" in budget:
             yield from _counted_in_money(world, name, budget)
@@ -42,7 +43,7 @@ def check_prices(world: World, today: datetime.date, days: int) -> Iterator[Find
         for key in constraint.require:
             if "usd" not in key:
                 continue
-            without = [d.name for d in world.deployments.values() if d.price is None]
+            without = [d.name for d in world.deployments.values() if not d.priced]
             if without and len(without) < len(world.deployments):
                 path = path_of("constraints", constraint.index, "require", key)
                 yield _no_price(path, without, f"{quoted([constraint.name])} closes them")
@@ -72,13 +73,34 @@ def _old(deployment: Deployment, today: datetime.date, days: int) -> Iterator[Fi
 
 
 def _ranked_by_cost(world: World, group: Group) -> Iterator[Finding]:
-    name, options = group.policy
-    if name != "least_cost" and not (name == "score" and options.get("cost", 0) > 0):
+    name = _ranks_by_cost(group.table.get("policy"))
+    if name is None:
         return
     without = _unpriced(world, (member.deployment for member in group.members))
     if without and len(group.members) > 1:
         path = path_of("groups", group.name, "policy")
         yield _no_price(path, without, f"{name} cannot compare them with others")
+
+
+def _ranks_by_cost(policy: Any) -> str | None:
+    """Return the name of a policy that needs prices; None of others."""
+    options = policy if isinstance(policy, Mapping) else {"name": policy}
+    name = options.get("name")
+    by_score = name == "score" and options.get("cost", 0) > 0
+    return str(name) if name == "least_cost" or by_score else None
+
+
+def _ranked_by_rules(world: World) -> Iterator[Finding]:
+    for rule in world.acting:
+        name = _ranks_by_cost(rule.then.get("policy"))
+        if name is None:
+            continue
+        groups = [rule.then["group"]] if "group" in rule.then else list(world.groups)
+        several = [members for g in groups if len(members := world.members_of(str(g))) > 1]
+        without = _unpriced(world, (m.deployment for members in several for m in members))
+        if without:
+            path = path_of("rules", rule.index, "then", "policy")
+            yield _no_price(path, without, f"{name} cannot compare them with others")
 
 
 def _counted_in_money(world: World, name: str, budget: Mapping[str, Any]) -> Iterator[Finding]:
@@ -109,7 +131,7 @@ def _compared_by_cost(world: World, name: str, experiment: Mapping[str, Any]) ->
 
 def _unpriced(world: World, names: Iterable[str]) -> list[str]:
     known = world.deployments
-    return [n for n in dict.fromkeys(names) if n in known and known[n].price is None]
+    return [n for n in dict.fromkeys(names) if n in known and not known[n].priced]
 
 
 def _no_price(path: str, names: list[str], result: str) -> Finding:

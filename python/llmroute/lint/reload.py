@@ -73,7 +73,7 @@ def _is_alias(world: World, name: str) -> bool:
 
 def _gone(name: str, count: int, after: World) -> Finding:
     near = difflib.get_close_matches(name, after.models, 1)
-    was = f"; was it renamed to {quoted(near)}?" if near else ""
+    was = f" (renamed to {quoted(near)}?)" if near else ""
     message = (
         f"{quoted([name])} was asked for {count:,} times and would be gone{was}; keep it, or send "
         "it elsewhere by a rule"

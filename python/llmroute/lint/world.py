@@ -80,6 +80,11 @@ class Deployment:
         return price["input_usd_per_million"] / 1e6, price["output_usd_per_million"] / 1e6
 
     @property
+    def priced(self) -> bool:
+        """Somebody said what it costs, by the token or by the hour."""
+        return self.price is not None or "usd_per_hour" in self.table.get("price", {})
+
+    @property
     def lacks(self) -> frozenset[str]:
         """Features that it cannot serve, in the words of conditions."""
         return frozenset(_LACKS.get(word, word) for word in self.table.get("lacks", ()))
@@ -150,12 +155,6 @@ class Group:
             for i, s in enumerate(self.steps)
             if isinstance(s, Mapping) and "group" in s
         ]
-
-    @property
-    def policy(self) -> tuple[str, Mapping[str, Any]]:
-        """Name and options of its policy."""
-        policy = self.table.get("policy", "weighted")
-        return (policy["name"], policy) if isinstance(policy, Mapping) else (str(policy), {})
 
 
 @dataclass(frozen=True)
