@@ -168,7 +168,7 @@ void RequestMachine::mirror(Surroundings& s) {
   copy->previous_reply.clear();
   RequestOptions& options = copy->options;
   options.shadow_of = request_->id;
-  options.model = inventory_->groups[*arm.group].name;
+  options.shadow_to = inventory_->groups[*arm.group].name;
   options.cache = CacheUse::off;
   options.priority = static_cast<Priority>(kPriorities - 1);
   options.conversation.clear();

@@ -94,7 +94,9 @@ std::uint32_t draw_arm(const Experiment& experiment, std::string_view unit) {
 
 std::optional<GroupIndex> group_of(const Inventory& inventory, const ChatRequest& request) {
   if (request.ruling && request.ruling->inventory.get() == &inventory) return request.ruling->group;
-  return group_asked(inventory, request.options.model);
+  const std::string& mirrored = request.options.shadow_to;
+  return mirrored.empty() ? group_asked(inventory, request.options.model)
+                          : inventory.find_group(mirrored);
 }
 
 RuleBook::RuleBook(InventoryPtr inventory)
@@ -143,10 +145,12 @@ std::shared_ptr<const ChatRequest> RuleBook::apply(std::shared_ptr<const ChatReq
   ruling->asked = request;
   auto out = std::make_shared<ChatRequest>(*request);
   Subject subject(*request, wall, conditions_.keywords());
-  ruling->group = group_asked(*inventory_, request->options.model);
   if (request->options.shadow_of.empty()) {
+    ruling->group = group_asked(*inventory_, request->options.model);
     follow_rules(subject, *ruling, *out);
     run_experiments(*request, *ruling);
+  } else {
+    ruling->group = inventory_->find_group(request->options.shadow_to);
   }
   close_doors(subject, *ruling);
   out->ruling = std::move(ruling);

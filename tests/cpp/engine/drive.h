@@ -194,6 +194,7 @@ class Drive {
       asks_.push_back(*ask);
       return "ask; ";
     }
+    if (std::get_if<Mirror>(&action) != nullptr) return "mirror; ";
     const auto& finish = std::get<Finish>(action);
     decision_ = finish.decision;
     ++finishes_[finish.request];
