@@ -292,6 +292,14 @@ def test_a_deadline_that_one_attempt_uses_up(
     assert [(f.slug, f.path) for f in found] == [("worst_case", path)] * warned
 
 
+def test_who_waits_little_for_the_first_content_does_not_hang() -> None:
+    timeouts = {"attempt_ms": 9000, "ttft_ms": 1000}
+    resilience = {"deadline_ms": 5000, "timeouts": timeouts}
+    assert said(document(resilience=resilience)) == []
+    timeouts["ttft_ms"] = 6000
+    assert len(said(document(resilience=resilience))) == 1
+
+
 def test_a_place_of_its_own_timeouts_counts_too() -> None:
     doc = document(a={"timeouts": {"attempt_ms": 9000}}, resilience={"deadline_ms": 5000})
     assert [f.path for f in said(doc)] == ["resilience.deadline_ms"]

@@ -261,9 +261,9 @@ def _stated_attempt(world: World) -> float | None:
     longest = []
     for name in world.groups:
         members = [m for m in world.candidates(name) if m.deployment in world.deployments]
-        times = [world.deployments[m.deployment].attempt_ms(world.resilience) for m in members]
+        times = [world.deployments[m.deployment].hangs_ms(world.resilience) for m in members]
         if len(members) > 1:
-            longest += [ms for ms, stated in times if stated and ms > 0]
+            longest += [ms for ms in times if ms > 0]
     return max(longest, default=None)
 
 
@@ -331,7 +331,7 @@ def _longest(world: World, group: Group, places: list[Deployment], attempts: int
     deadline = world.resilience.get("deadline_ms")
     if deadline is not None:
         return float(deadline)
-    times = [d.attempt_ms(world.resilience)[0] for d in places]
+    times = [d.attempt_ms(world.resilience) for d in places]
     if not times or min(times) == 0:
         return None
     backoff = world.resilience.get("backoff", {})

@@ -107,12 +107,21 @@ class Deployment:
         quirks = {**self.provider_table.get("quirks", {}), **self.table.get("quirks", {})}
         return frozenset(quirks.get("unsupported", ()))
 
-    def attempt_ms(self, resilience: Mapping[str, Any]) -> tuple[float, bool]:
-        """Return the longest attempt in milliseconds (0: no bound), and whether anybody said so."""
+    def attempt_ms(self, resilience: Mapping[str, Any]) -> float:
+        """Return the longest attempt in milliseconds; 0: no bound."""
+        return self._stated("attempt_ms", resilience, _ATTEMPT_MS)
+
+    def hangs_ms(self, resilience: Mapping[str, Any]) -> float:
+        """Return how long an attempt without an answer may take, as stated; 0: nobody said so."""
+        attempt = self._stated("attempt_ms", resilience, 0)
+        first = self._stated("ttft_ms", resilience, 0)
+        return min(attempt, first) if attempt and first else attempt
+
+    def _stated(self, key: str, resilience: Mapping[str, Any], default: float) -> float:
         for timeouts in (self.table.get("timeouts", {}), resilience.get("timeouts", {})):
-            if "attempt_ms" in timeouts:
-                return float(timeouts["attempt_ms"]), True
-        return _ATTEMPT_MS, False
+            if key in timeouts:
+                return float(timeouts[key])
+        return default
 
     def cost(self, prompt: float, output: float) -> float | None:
         """Return what a request costs at most, in USD; None: unknown."""
