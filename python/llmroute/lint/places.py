@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llmroute.lint.finding import Finding, Severity
 from llmroute.lint.requests import Answer, Questions, Way
 from llmroute.lint.rules import undecided
-from llmroute.lint.solver import FALSE, TRUE, Formula, Is, Undecided, conjunction, disjunction
+from llmroute.lint.solver import FALSE, Formula, Is, Undecided, conjunction, disjunction
 from llmroute.lint.world import Constraint, Member, World, path_of, quoted
 
 __all__ = ["Emptying", "check_constraints", "check_groups", "emptied"]
@@ -69,7 +69,7 @@ def check_constraints(ask: Questions) -> Iterator[Finding]:
                 yield _never_applies(constraint, path)
             elif not _anybody_meets([constraint], ask.world):
                 impossible.append(constraint)
-                yield _nobody_meets(ask, constraint)
+                yield from _nobody_meets(ask, constraint)
         except Undecided:
             yield undecided(path, "whether this constraint ever applies")
     rest = [c for c in ask.world.constraints if c not in impossible]
@@ -97,8 +97,10 @@ def _never_applies(constraint: Constraint, path: str) -> Finding:
     return Finding("constraint_never_applies", "warning", path, message)
 
 
-def _nobody_meets(ask: Questions, constraint: Constraint) -> Finding:
-    found = ask.find(ask.applies(constraint))
+def _nobody_meets(ask: Questions, constraint: Constraint) -> Iterator[Finding]:
+    found = ask.find(ask.applies(constraint), ask.let_in())
+    if found is None:
+        return
     places = ask.world.deployments.values()
     alone = []
     for key, value in constraint.require.items():
@@ -111,12 +113,12 @@ def _nobody_meets(ask: Questions, constraint: Constraint) -> Finding:
         "state it of a deployment that does, or require less"
     )
     path = path_of("constraints", constraint.index, "require")
-    return _with(found, "constraint_contradiction", "error", path, message)
+    yield _with(found, "constraint_contradiction", "error", path, message)
 
 
 def _exclude_each_other(ask: Questions, constraints: list[Constraint]) -> Iterator[Finding]:
     closed = nowhere(ask, constraints)
-    found = ask.find(closed)
+    found = ask.find(closed, ask.let_in())
     if found is None:
         return
     applying = [c for c in constraints if not ask.never(_given(found), ask.applies(c))]
@@ -124,7 +126,7 @@ def _exclude_each_other(ask: Questions, constraints: list[Constraint]) -> Iterat
         rest = [c for c in applying if c is not constraint]
         if not _anybody_meets(rest, ask.world):
             applying = rest
-    always = all(ask.applies(c) is TRUE for c in applying)
+    always = ask.never(ask.no(conjunction(ask.applies(c) for c in applying)))
     when = "always" if always else "for some requests, such as the example,"
     message = (
         f"{quoted(c.name for c in applying)} exclude each other: {when} no deployment meets them "
@@ -278,7 +280,5 @@ def _facts(world: World, name: str) -> Iterator[Finding]:
         yield Finding("group_can_be_emptied", "info", path_of("groups", name), message, example)
 
 
-def _with(found: Answer | None, slug: str, severity: Severity, path: str, message: str) -> Finding:
-    if found is None:
-        return Finding(slug, severity, path, message)
+def _with(found: Answer, slug: str, severity: Severity, path: str, message: str) -> Finding:
     return Finding(slug, severity, path, message, found.example, found.assumes)

@@ -171,6 +171,11 @@ class Questions:
         refused = [self.misses(r) for r in earlier]
         return Way((self.matches(rule), *refused), rule)
 
+    def let_in(self) -> Formula:
+        """Return that no rule refuses a request or hands it to a person."""
+        refusing = [r for r in self.world.routing_rules if (r.place or "")[0] in _REFUSALS]
+        return conjunction(self.no(conjunction(self.ways_by(r).parts)) for r in refusing)
+
     def _ways(self, name: str) -> list[Way]:
         rules = self.world.routing_rules
         found = [Way((self.asked(name), *(self.misses(r) for r in rules)))]
@@ -241,6 +246,7 @@ class Questions:
         return {**given, "messages": messages} if messages is not None else given
 
 
+_REFUSALS = {"reject", "human"}
 _TABLES = {"metadata": "metadata", "header": "headers", "score": "scores"}
 _LISTS = {"tag": "tags", "has": "has"}
 _NUMBERS = {"region", "language", "max_output_tokens", "prompt_tokens"}
