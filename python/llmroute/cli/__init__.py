@@ -135,11 +135,17 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
 
     parser = commands.add_parser(
         "check",
-        help="validate configuration files",
+        help="find what is wrong with configuration files, and what cannot be meant",
         description="Reads each file as the router would and names every problem found: the path "
-        "in the file, the line, and the nearest valid name.",
+        "in the file, the line, and the nearest valid name. Then looks for what is allowed and "
+        "cannot be meant, with a request that shows it. Ends with 2 where a file cannot be used, 1 "
+        "where there are errors.",
     )
     parser.add_argument("file", nargs="*", help=".toml, .yaml or .json")
+    parser.add_argument("--strict", action="store_true", help="warnings fail too")
+    parser.add_argument(
+        "--days", type=int, default=90, metavar="N", help="prices are old after so long (90)"
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema for editors")
     _add_json(parser)
     parser.set_defaults(run=run)
