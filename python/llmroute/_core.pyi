@@ -293,7 +293,7 @@ class Core:
         """Number of the configuration that new requests begin with."""
 
     def traffic(self) -> dict[str, int]:
-        """Count requests since the start by what they asked for; not those a cache answered."""
+        """Count requests since the start by model named ("": none); not what a cache answered."""
 
     def pretend(self, deployment: str, state: str) -> None:
         """Make a deployment look ``down`` or ``limited``, as failures would. For policy tests."""

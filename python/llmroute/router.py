@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmroute._core import ManualClock
+from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
 from llmroute.reply import Reply
 from llmroute.stream import AsyncStream, Stream
@@ -30,7 +31,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router:
+class Router(Operations):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -52,6 +53,8 @@ class Router:
         ``human(request, decision)`` answers with text, or declines with None, where a group's
         ``on_exhausted`` hands a chat over to a person. Called on the caller's thread; with
         `AsyncRouter` it may be a coroutine function. Without it such a request fails.
+    watch : bool
+        Reload the file when it changes; see `watch`.
 
     Raises
     ------
@@ -75,14 +78,13 @@ class Router:
         clock: ManualClock | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
         human: Handler | None = None,
+        watch: bool = False,
     ) -> None:
-        self._shared = Shared(
-            _DEFAULT_FILE if source is None else source,
-            seed=seed,
-            clock=clock,
-            max_in_flight=max_in_flight,
-        )
+        chosen = _DEFAULT_FILE if source is None else source
+        self._shared = Shared(chosen, seed=seed, clock=clock, max_in_flight=max_in_flight)
         self._shared.human = human
+        if watch:
+            self.watch()
 
     @classmethod
     def from_dict(
@@ -357,21 +359,6 @@ class Router:
         ...     router.clear_cache()
         """
         self._shared.core.clear_cache()
-
-    def reload(self, source: Source) -> None:
-        """Change the configuration; requests in flight finish on the one they began with.
-
-        Parameters
-        ----------
-        source
-            See `Router`. Health of deployments that stay is kept.
-
-        Raises
-        ------
-        ConfigError
-            Nothing was changed.
-        """
-        self._shared.reload(source)
 
     def close(self) -> None:
         """End everything in flight with `ClosedError` and stop; idempotent."""

@@ -138,6 +138,9 @@ def test_traffic_is_counted_by_what_was_asked_for() -> None:
             with pytest.raises(llmroute.InvalidRequestError):
                 router.chat("hi", model="nobody")
             assert core.traffic() == {"fast": 2, "a": 1}
+            router.reload({"deployments": config["deployments"]}, force=True)
+            router.chat("hi")
+            assert core.traffic() == {"": 1, "a": 1}
 
 
 def test_pretended_trouble_shows_in_decisions() -> None:

@@ -71,7 +71,7 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   const auto group = group_asked(*inventory_, request->options.model);
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
-  if (group) ++asked_[*group];
+  if (group) ++(request->options.model.empty() ? asked_unnamed_ : asked_[*group]);
   if (!group) {
     machine->refuse(s, unknown_model(*inventory_, request->options.model));
   } else if (requests_.size() >= max_in_flight_) {
@@ -190,6 +190,7 @@ std::vector<std::pair<std::string, std::int64_t>> Dispatcher::take_unspent() {
 
 std::vector<std::pair<std::string, std::uint64_t>> Dispatcher::traffic() const {
   std::vector<std::pair<std::string, std::uint64_t>> out;
+  if (asked_unnamed_ > 0) out.emplace_back("", asked_unnamed_);
   for (GroupIndex i = 0; i < asked_.size(); ++i) {
     if (asked_[i] > 0) out.emplace_back(inventory_->groups[i].name, asked_[i]);
   }

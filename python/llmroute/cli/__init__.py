@@ -1,4 +1,4 @@
-"""The command line: ``llmroute demo | chat | check | explain | simulate | sim``.
+"""The command line: ``llmroute COMMAND``, where ``llmroute --help`` lists the commands.
 
 Exit codes: 0 it worked, 1 the request or the check failed, 2 the command or the configuration is
 wrong, 130 interrupted.
@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_simulate(commands)
     _add_sim(commands)
+    _add_history(commands)
+    _add_diff(commands)
     return parser
 
 
@@ -182,6 +184,42 @@ def _add_sim(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--config", metavar="FILE", help="what to simulate (.toml, .yaml, .json)")
     parser.add_argument("--for", dest="seconds", type=float, metavar="S", help="stop by itself")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_history(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import history
+
+        return history.history(options)
+
+    parser = commands.add_parser(
+        "history",
+        help="list the configurations that were served: who changed what, when and why",
+        description="Lists the versions of the configuration that a state file holds, the latest "
+        "last. Secrets are not kept there.",
+    )
+    parser.add_argument("state", metavar="STATE_FILE", help="what [state] path names")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_diff(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import history
+
+        return history.diff(options)
+
+    parser = commands.add_parser(
+        "diff",
+        help="compare two configurations, files or versions",
+        description="Compares what two configurations say, one value a line with its whole path, "
+        "in whatever order and format they were written. Secrets are not shown.",
+    )
+    parser.add_argument("old", metavar="OLD", help="a file, or with --state a version's number")
+    parser.add_argument("new", metavar="NEW", help="the same")
+    parser.add_argument("--state", metavar="STATE_FILE", help="where versions are read from")
     _add_json(parser)
     parser.set_defaults(run=run)
 

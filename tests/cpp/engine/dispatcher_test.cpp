@@ -89,6 +89,16 @@ TEST(Dispatcher, CountsWhatIsAskedForAndKeepsTheCountsOverAReload) {
   EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"main", 1}})) << "what is gone is forgotten";
 }
 
+TEST(Dispatcher, CountsWhatNamesNothingByItself) {
+  using Counts = std::vector<std::pair<std::string, std::uint64_t>>;
+  Drive d(make_inventory({"a"}));
+  Actions actions;
+  d.dispatcher().submit(std::make_shared<ChatRequest>(), d.now(), WallTime{}, actions);
+  EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"", 1}}));
+  ASSERT_TRUE(d.dispatcher().configure(std::make_shared<const Inventory>(make_inventory({"b"}))));
+  EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"", 1}}));
+}
+
 TEST(Dispatcher, PretendedFailuresCountAsRealOnes) {
   Drive d(make_inventory({"a", "b"}, "ordered"));
   Outcome outcome;
