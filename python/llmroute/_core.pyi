@@ -41,6 +41,9 @@ def simulate(
 def dumps(value: object) -> bytes:
     """Write a Python value as JSON, the way request bodies are written."""
 
+def make_delta(kind: str, text: str, finish_reason: str) -> Delta:
+    """Make a step of a stream that no deployment sent."""
+
 @final
 class ManualClock:
     """A clock that stands still until it is moved; routers made with it follow."""

@@ -1,4 +1,4 @@
-"""What a router offers those who run it, beside requests: its configuration's life."""
+"""What a router offers those who run it, beside requests: its configuration's life, its inbox."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llmroute._submit import Shared
     from llmroute.config import Source
+    from llmroute.inbox import Answer, Correction, ParkedRequest
     from llmroute.lifecycle import Version, Watcher
 
 __all__ = ["Operations"]
@@ -170,3 +171,104 @@ class Operations:
         if chosen is None:
             raise ValueError("the router was not made from a file; name the one to watch")
         return self._shared.watch(chosen, seconds)
+
+    # --- requests for people --------------------------------------------------------------
+
+    def inbox(self) -> list[ParkedRequest]:
+        """Return the requests that wait for a person, the oldest first.
+
+        A request is parked where ``on_exhausted`` or a rule hands it over to a person and the
+        router has no handler. With ``[state]``, those of every process that shares the file.
+
+        Raises
+        ------
+        CapacityError
+            The state store does not answer.
+
+        Examples
+        --------
+        >>> from llmroute import Router
+        >>> with Router(["ollama/llama3"]) as router:
+        ...     router.inbox()
+        []
+        """
+        from llmroute import inbox
+
+        return inbox.waiting(self._shared.core)
+
+    def answer(
+        self,
+        request_id: str,
+        text: str,
+        correct_group: str | None = None,
+        *,
+        who: str | None = None,
+    ) -> Answer:
+        """Answer a request that waits for a person.
+
+        Parameters
+        ----------
+        request_id : str
+            As `inbox` lists it.
+        text : str
+            The answer; its caller gets it, or whoever calls `answer_to`.
+        correct_group : str, optional
+            Where the request should have gone; see `corrections`.
+        who : str, optional
+            Who answers.
+
+        Raises
+        ------
+        InvalidRequestError
+            It does not wait (any more).
+        """
+        from llmroute import inbox
+
+        store = self._shared.core
+        return inbox.answer(store, request_id, text, who=who, correct_group=correct_group)
+
+    def decline(self, request_id: str, *, who: str | None = None) -> Answer:
+        """Say that nobody will answer a request: its caller gets the request's own error.
+
+        Raises
+        ------
+        InvalidRequestError
+            It does not wait (any more).
+        """
+        from llmroute import inbox
+
+        return inbox.answer(self._shared.core, request_id, None, who=who)
+
+    def answer_to(self, request_id: str) -> Answer | None:
+        """Return what a person answered to a request that its caller could not wait for.
+
+        Parameters
+        ----------
+        request_id : str
+            ``error.parked`` of what the request raised.
+
+        Returns
+        -------
+        Answer or None
+            None while it waits; an answer whose text is None was declined.
+
+        Raises
+        ------
+        InvalidRequestError
+            It was never parked, or is forgotten by now.
+        """
+        from llmroute import inbox
+
+        return inbox.answer_to(self._shared.core, request_id)
+
+    def corrections(self) -> list[Correction]:
+        """Return what persons answered in the last 90 days, and where it should have gone.
+
+        Returns
+        -------
+        list of Correction
+            The oldest first: examples for rules and intents.
+        """
+        from llmroute import inbox
+
+        return inbox.corrections(self._shared.core)

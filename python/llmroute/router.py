@@ -52,7 +52,8 @@ class Router(Operations):
     human : callable, optional
         ``human(request, decision)`` answers with text, or declines with None, where a group's
         ``on_exhausted`` hands a chat over to a person. Called on the caller's thread; with
-        `AsyncRouter` it may be a coroutine function. Without it such a request fails.
+        `AsyncRouter` it may be a coroutine function. Without it such a request is parked until a
+        person answers it; see `inbox`.
     watch : bool
         Reload the file when it changes; see `watch`.
 
@@ -204,7 +205,7 @@ class Router(Operations):
             shared.tell()
             from llmroute import human
 
-            return human.ask(shared.human, request, result)
+            return human.ask(shared, request, result, deadline_ms)
         return Reply(result)
 
     def stream(
@@ -262,7 +263,7 @@ class Router(Operations):
         request = shared.prepare(messages, model, True, params, options)
         if shared.plans(policy):
             shared.plan(request, policy, deadline_ms)
-        return Stream(shared, request)
+        return Stream(shared, request, deadline_ms)
 
     def explain(
         self,
@@ -459,7 +460,7 @@ class AsyncRouter:
             shared.tell()
             from llmroute import human
 
-            return await human.ask_async(shared.human, request, result)
+            return await human.ask_async(shared, request, result, deadline_ms)
         return Reply(result)
 
     def stream(

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sim(commands)
     _add_history(commands)
     _add_diff(commands)
+    _add_inbox(commands)
     return parser
 
 
@@ -220,6 +221,34 @@ def _add_diff(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("old", metavar="OLD", help="a file, or with --state a version's number")
     parser.add_argument("new", metavar="NEW", help="the same")
     parser.add_argument("--state", metavar="STATE_FILE", help="where versions are read from")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_inbox(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import inbox
+
+        return inbox.run(options)
+
+    parser = commands.add_parser(
+        "inbox",
+        help="requests that wait for a person: list, show, answer, decline",
+        description="Lists requests that were handed over to a person and parked in a state file, "
+        "or answers one of them. `corrections` lists where requests should have gone instead.",
+    )
+    parser.add_argument("state", metavar="STATE_FILE", help="what [state] path names")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=("list", "show", "answer", "decline", "corrections"),
+        help="default: list",
+    )
+    parser.add_argument("id", nargs="?", help="of the request, for show, answer and decline")
+    parser.add_argument("text", nargs="?", help="the answer; `-` reads standard input")
+    parser.add_argument("--correct-group", metavar="GROUP", help="where it should have gone")
+    parser.add_argument("--who", metavar="NAME", help="who answers")
     _add_json(parser)
     parser.set_defaults(run=run)
 
