@@ -119,6 +119,7 @@ def run(plan: Plan, build: Path) -> list[Row]:
     parts: dict[str, Callable[[], list[Row]]] = {
         "decision": lambda: _decisions(build),
         "ledger": lambda: _ledger(build),
+        "keywords": lambda: _keywords(build),
         "import": lambda: [_imports(plan)],
         "simulation": lambda: [_simulation(1 if plan.quick else plan.repeats)],
         "cache": lambda: [_cache_hit(1 if plan.quick else plan.repeats)],
@@ -166,6 +167,15 @@ def _ledger(build: Path) -> list[Row]:
         )
         for result in _core(build, "ledger")
     ]
+
+
+def _keywords(build: Path) -> list[Row]:
+    rows = []
+    for result in _core(build, "keywords"):
+        name = f"{result['phrases']:,} phrases in a prompt of {result['text_bytes']:,} bytes"
+        line = report.row(name, "us", {"llmroute": [result["us"]]}, [("<= 60 us", 60.0)])
+        rows.append(report.close(line, [("allocations", 0.0)], float(result["allocations"])))
+    return rows
 
 
 def _decisions(build: Path) -> list[Row]:

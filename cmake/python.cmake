@@ -10,8 +10,8 @@ add_custom_command(
   OUTPUT ${stamp}
   COMMAND ${Python_EXECUTABLE} ${PROJECT_SOURCE_DIR}/python/llmroute/_build.py
           ${PROJECT_SOURCE_DIR} ${stamp}
-  DEPENDS ${stamped} CMakeLists.txt cmake/layers.cmake cmake/python.cmake .ci/layers.json
-          python/llmroute/_build.py
+  DEPENDS ${stamped} CMakeLists.txt cmake/layers.cmake cmake/python.cmake cmake/re2.cmake
+          .ci/layers.json python/llmroute/_build.py
   COMMENT "Stamp the build id"
   VERBATIM)
 

@@ -1,26 +1,12 @@
 // Time and allocations of one decision: filters, admission, policy and records, scratch reused.
 //
 // Prints a JSON array of {policy, deployments, us, allocations}.
-#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
 
 #include "bench.h"
 #include "llmroute/policy/planner.h"
-
-namespace {
-std::atomic<long> allocations{0};
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -74,11 +60,11 @@ void measure(const char* policy, std::size_t size, bool first) {
   double best = 1e18;
   long allocated = 0;
   for (int repeat = 0; repeat < 5; ++repeat) {
-    const long before = allocations.load();
+    const long before = allocations();
     const double start = now_us();
     for (int i = 0; i < rounds; ++i) decide();
     best = std::min(best, (now_us() - start) / rounds);
-    allocated += allocations.load() - before;
+    allocated += allocations() - before;
   }
   std::printf("%s{\"policy\":\"%s\",\"deployments\":%zu,\"us\":%.4f,\"allocations\":%ld}",
               first ? "[" : ",\n", policy, size, best, allocated);

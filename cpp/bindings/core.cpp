@@ -316,11 +316,12 @@ void set_secret(CoreState& core, const std::string& deployment, std::size_t key,
 }
 
 py::object python_policy(CoreState& core, const RequestHandle& handle) {
-  const InventoryPtr inventory = core.inventory();
-  const std::string& model = handle.request->options.model;
-  std::optional<GroupIndex> group = inventory->find_group(model);
-  if (model.empty() && !inventory->groups.empty()) group = 0;
-  if (!group || !inventory->groups[*group].policy.python) return py::none();
+  const auto router = core.router();
+  const InventoryPtr inventory = router->inventory();
+  const auto judged = router->judged(handle.request);
+  const bool ruled = judged->ruling && judged->ruling->policy != nullptr;
+  const std::optional<GroupIndex> group = policy::group_of(*inventory, *judged);
+  if (!group || ruled || !inventory->groups[*group].policy.python) return py::none();
   return py::str(inventory->groups[*group].policy.name);
 }
 
@@ -417,6 +418,7 @@ void bind_core(py::module_& module) {
       .def("explain", &explain, py::arg("request"))
       .def("candidates", &candidates, py::arg("request"))
       .def("python_policy", &python_policy, py::arg("request"))
+      .def_property_readonly("scores", [](CoreState& core) { return core.router()->scores(); })
       .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
       .def("cache_stats", &cache_stats)
       .def("clear_cache", [](CoreState& core) { core.router()->clear_cache(); })

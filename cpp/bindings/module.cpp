@@ -69,6 +69,8 @@ void bind_vocabulary(py::module_& module) {
   out["CacheStatus"] = words<CacheStatus>();
   out["AffinityKind"] = words<AffinityKind>();
   out["Fault"] = words<Fault>();
+  out["RuleMode"] = words<RuleMode>();
+  out["Term"] = words<Term>();
   out["FaultKind"] = words<FaultKind>();
   module.attr("vocabulary") = out;
 }

@@ -228,8 +228,6 @@ Priority read_priority(py::handle value) {
 
 // --- metadata -------------------------------------------------------------------------------------
 
-std::string metadata_path(std::string_view key) { return "metadata." + ellipsize(key, 60); }
-
 // Text as it is; numbers and truth as JSON writes them.
 std::string metadata_text(py::handle value, const std::string& path) {
   PyObject* object = value.ptr();
@@ -249,16 +247,17 @@ std::string metadata_text(py::handle value, const std::string& path) {
           path);
 }
 
-Metadata read_metadata(py::handle value) {
+// Texts by name, sorted; what `option` is called in errors.
+Metadata read_labels(py::handle value, const std::string& option) {
   const bool table = PyDict_Check(value.ptr()) || py::hasattr(value, "keys");
-  if (!table) invalid("must be a table of texts, as in {\"tenant\": \"acme\"}", "metadata");
+  if (!table) invalid("must be a table of texts, as in {\"tenant\": \"acme\"}", option);
   const py::dict entries(py::reinterpret_borrow<py::object>(value));
   Metadata out;
   for (const auto& [name, item] : entries) {
-    if (!PyUnicode_Check(name.ptr())) invalid("has a key that is not text", "metadata");
-    std::string key = text_of(name, "metadata");
-    const std::string path = metadata_path(key);
-    if (key.empty()) invalid("has an empty key", "metadata");
+    if (!PyUnicode_Check(name.ptr())) invalid("has a key that is not text", option);
+    std::string key = text_of(name, option);
+    const std::string path = option + "." + ellipsize(key, 60);
+    if (key.empty()) invalid("has an empty key", option);
     if (item.is_none()) continue;  // not given
     std::string text = metadata_text(item, path);
     if (key.size() > defaults::kMaxMetadataBytes || text.size() > defaults::kMaxMetadataBytes) {
@@ -269,9 +268,69 @@ Metadata read_metadata(py::handle value) {
   if (out.size() > defaults::kMaxMetadata) {
     invalid("has " + std::to_string(out.size()) + " entries; at most " +
                 std::to_string(defaults::kMaxMetadata),
-            "metadata");
+            option);
   }
   std::sort(out.begin(), out.end());
+  return out;
+}
+
+// --- what rules look at -----------------------------------------------------------------------------
+
+std::vector<std::string> read_tags(py::handle value) {
+  std::vector<std::string> tags;
+  if (PyUnicode_Check(value.ptr())) {
+    tags.push_back(read_label(value, "tags"));
+    return tags;
+  }
+  if (!py::isinstance<py::iterable>(value)) invalid("must be a text or several", "tags");
+  for (const py::handle tag : py::iter(value)) tags.push_back(read_label(tag, "tags"));
+  if (tags.size() > defaults::kMaxTags) {
+    invalid("has " + std::to_string(tags.size()) + " entries; at most " +
+                std::to_string(defaults::kMaxTags),
+            "tags");
+  }
+  std::sort(tags.begin(), tags.end());
+  tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+  return tags;
+}
+
+Metadata read_headers(py::handle value) {
+  Metadata headers = read_labels(value, "headers");
+  for (auto& [name, text] : headers) name = to_lower(name);
+  std::stable_sort(headers.begin(), headers.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  headers.erase(std::unique(headers.begin(), headers.end(), same), headers.end());
+  return headers;
+}
+
+std::vector<Score> read_scores(py::handle value) {
+  const bool table = PyDict_Check(value.ptr()) || py::hasattr(value, "keys");
+  if (!table) invalid("must be a table, as in {\"sentiment\": -0.4}", "scores");
+  std::vector<Score> out;
+  for (const auto& [name, item] : py::dict(py::reinterpret_borrow<py::object>(value))) {
+    if (item.is_none()) continue;  // not known
+    Score score;
+    score.name = read_label(name, "scores");
+    const std::string path = "scores." + ellipsize(score.name, 60);
+    if (PyUnicode_Check(item.ptr())) {
+      score.word = read_label(item, path.c_str());
+    } else {
+      score.number = PyBool_Check(item.ptr()) ? std::nan("") : PyFloat_AsDouble(item.ptr());
+      PyErr_Clear();
+      const bool number = PyFloat_Check(item.ptr()) || PyLong_Check(item.ptr());
+      if (!number || !std::isfinite(score.number)) {
+        invalid("must be a finite number or a word", path);
+      }
+    }
+    out.push_back(std::move(score));
+  }
+  if (out.size() > defaults::kMaxScores) {
+    invalid("has " + std::to_string(out.size()) + " entries; at most " +
+                std::to_string(defaults::kMaxScores),
+            "scores");
+  }
+  std::sort(out.begin(), out.end(), [](const Score& a, const Score& b) { return a.name < b.name; });
   return out;
 }
 
@@ -308,7 +367,7 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
   } else if (name == "drop_unsupported") {
     out.drop_unsupported = py::cast<bool>(value);
   } else if (name == "metadata") {
-    out.metadata = read_metadata(value);
+    out.metadata = read_labels(value, "metadata");
   } else if (name == "priority") {
     out.priority = read_priority(value);
   } else if (name == "conversation") {
@@ -317,6 +376,14 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
     out.budget = read_label(value, "budget");
   } else if (name == "cache") {
     out.cache = read_slug<CacheUse>(value, "cache");
+  } else if (name == "tags") {
+    out.tags = read_tags(value);
+  } else if (name == "headers") {
+    out.headers = read_headers(value);
+  } else if (name == "region") {
+    out.region = read_label(value, "region");
+  } else if (name == "scores") {
+    out.scores = read_scores(value);
   } else if (name == "seed") {
     out.seed = py::cast<std::uint64_t>(value);
   } else {
@@ -384,6 +451,24 @@ void set_stand_in(RequestHandle& handle, const std::string& policy, std::string 
   options.policy_failure = std::move(failure);
 }
 
+void add_score(RequestHandle& handle, const std::string& name, const py::object& value) {
+  py::dict one;
+  one[py::str(name)] = value;
+  std::vector<Score>& scores = handle.request->options.scores;
+  for (Score& score : read_scores(one)) scores.push_back(std::move(score));
+  std::sort(scores.begin(), scores.end(),
+            [](const Score& a, const Score& b) { return a.name < b.name; });
+}
+
+py::dict scores_of(const RequestHandle& handle) {
+  py::dict out;
+  for (const Score& score : handle.request->options.scores) {
+    out[py::str(score.name)] =
+        score.word.empty() ? py::object(py::float_(score.number)) : py::object(py::str(score.word));
+  }
+  return out;
+}
+
 py::object messages_of(const RequestHandle& handle) {
   const std::string_view raw = wire::JsonView(handle.request->body)["messages"].raw();
   return py::module_::import("json").attr("loads")(py::bytes(raw.data(), raw.size()));
@@ -419,7 +504,18 @@ void bind_request(py::module_& module) {
       .def_property_readonly(
           "priority",
           [](const Handle& h) { return std::string(priority_word(h.request->options.priority)); })
+      .def_property_readonly(
+          "tags", [](const Handle& h) { return py::tuple(py::cast(h.request->options.tags)); })
+      .def_property_readonly("headers",
+                             [](const Handle& h) { return dict_of(h.request->options.headers); })
+      .def_property_readonly("region", [](const Handle& h) { return h.request->options.region; })
+      .def_property_readonly("scores", &scores_of)
       .def_property_readonly("seed", [](const Handle& h) { return h.seed; })
+      .def("add_score", &add_score, py::arg("name"), py::arg("value"))
+      .def(
+          "add_note",
+          [](Handle& h, std::string note) { h.request->options.notes.push_back(std::move(note)); },
+          py::arg("note"))
       .def("set_order", &set_order, py::arg("order"), py::arg("reasons"), py::arg("label"))
       .def("set_stand_in", &set_stand_in, py::arg("policy"), py::arg("failure"));
 }

@@ -12,7 +12,13 @@ import sys
 
 __all__ = ["check", "source_id"]
 
-_ROOT_FILES = ("CMakeLists.txt", "cmake/layers.cmake", "cmake/python.cmake", ".ci/layers.json")
+_ROOT_FILES = (
+    "CMakeLists.txt",
+    "cmake/layers.cmake",
+    "cmake/python.cmake",
+    "cmake/re2.cmake",
+    ".ci/layers.json",
+)
 
 
 def source_id(root: str | os.PathLike[str]) -> str:

@@ -30,12 +30,16 @@ _KEY_LIFETIME_S = 1.0
 
 _NO_ACCOUNT = (None, None, None, None, None)
 
+# Of a call's keywords those that rules look at and no provider sees.
+_FOR_RULES = frozenset(("tags", "headers", "region", "scores"))
+
 
 class Shared:
     """One router, whichever faces look at it."""
 
     __slots__ = (
         "__weakref__",
+        "_asked",
         "_givers",
         "_history",
         "_keys_due",
@@ -46,6 +50,7 @@ class Shared:
         "core",
         "human",
         "loaded",
+        "scorers",
     )
 
     def __init__(
@@ -64,6 +69,7 @@ class Shared:
             lambda: _core.Core(loaded.json, loaded.catalogue_json, seed, clock, max_in_flight),
         )
         self.human: Handler | None = None
+        self.scorers: dict[str, Callable[..., Any]] = {}
         self._ports: dict[int, tuple[weakref.ref[Any], _core.Port]] = {}
         self._making = threading.Lock()
         self._history: History | None = None
@@ -77,6 +83,7 @@ class Shared:
     def _adopt(self, loaded: LoadedConfig) -> None:
         self.loaded = loaded
         self._policies: dict[str, Policy] = loaded.policies
+        self._asked: list[str] = self.core.scores
         self._givers: list[tuple[str, int, Callable[[], Any]]] = [
             (deployment, index, loaded.secrets[label])
             for deployment, index, label in self.core.secret_labels()
@@ -146,6 +153,9 @@ class Shared:
         options: dict[str, Any] | None,
     ) -> _core.Request:
         """Check the arguments of a call; what is wrong with them is raised here."""
+        if not _FOR_RULES.isdisjoint(params):
+            options = dict(options or {})
+            options.update((name, params.pop(name)) for name in _FOR_RULES & params.keys())
         if self._givers and time.monotonic() >= self._keys_due:
             self._ask_for_keys()
         return self.core.prepare(messages, model, stream, params or None, options)
@@ -164,11 +174,15 @@ class Shared:
             raise
 
     def plans(self, policy: Any) -> bool:
-        """Say whether a Python policy may have to run: the call's own, or a group's."""
+        """Say whether Python may have to run first: scores, the call's own policy, a group's."""
+        if self.scorers and self._asked:
+            return True
         return bool(self._policies) if policy is None else not isinstance(policy, str)
 
     def policy_for(self, request: _core.Request, policy: Any) -> Policy | None:
         """Return the Python policy that must run before `request` leaves, if any."""
+        if isinstance(policy, str):
+            return None
         if policy is not None:
             from llmroute.policies import Policy
 
@@ -177,7 +191,11 @@ class Shared:
         return None if label is None else self._policies.get(label)
 
     def plan(self, request: _core.Request, policy: Any, deadline_ms: float | None) -> None:
-        """Run the Python policy of a request, if it has one, on this thread."""
+        """Run scores and the Python policy of a request, if it has one, on this thread."""
+        if self.scorers:
+            from llmroute import scores
+
+            scores.add(self.scorers, self._asked, request)
         chosen = self.policy_for(request, policy)
         if chosen is not None:
             from llmroute import policies
@@ -188,7 +206,11 @@ class Shared:
     async def plan_async(
         self, request: _core.Request, policy: Any, deadline_ms: float | None
     ) -> None:
-        """Run the Python policy of a request, if it has one, on this event loop."""
+        """Run scores and the Python policy of a request, if it has one, on this event loop."""
+        if self.scorers:
+            from llmroute import scores
+
+            await scores.add_async(self.scorers, self._asked, request)
         chosen = self.policy_for(request, policy)
         if chosen is not None:
             from llmroute import policies

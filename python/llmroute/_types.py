@@ -17,6 +17,8 @@ __all__ = [
     "OnInterrupt",
     "Parameter",
     "Reason",
+    "RuleMode",
+    "Term",
 ]
 
 ErrorKind = Literal[
@@ -26,6 +28,7 @@ ErrorKind = Literal[
     "policy",
     "capacity",
     "budget_exceeded",
+    "rejected",
     "connect",
     "protocol",
     "attempt_timeout",
@@ -66,6 +69,15 @@ Reason = Literal[
     "priority_not_served",
     "bound_elsewhere",
     "no_usable_key",
+    "region_not_allowed",
+    "retention_not_allowed",
+    "training_not_allowed",
+    "provider_not_allowed",
+    "deployment_not_allowed",
+    "tag_missing",
+    "price_not_allowed",
+    "context_not_allowed",
+    "parameter_required",
     "throttled",
     "not_in_order",
 ]
@@ -73,6 +85,8 @@ DeltaKind = Literal["text", "refusal", "reasoning", "tool_call", "finish", "usag
 DecisionStatus = Literal["pending", "ok", "failed", "cancelled"]
 CostKind = Literal["exact", "estimated", "unknown"]
 OnInterrupt = Literal["raise", "restart"]
+RuleMode = Literal["apply", "observe", "off"]
+Term = Literal["cost", "latency", "headroom", "carbon", "quality", "load", "region_latency"]
 CacheUse = Literal["use", "refresh", "off"]
 CacheStatus = Literal["off", "miss", "hit", "joined"]
 AffinityKind = Literal["none", "conversation", "prefix", "bound"]

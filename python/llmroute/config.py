@@ -235,12 +235,12 @@ def json_schema() -> str:
 
 @functools.cache
 def catalogue_json() -> str:
-    """Return the provider catalogue that comes with this package.
+    """Return what comes with this package: providers, and what is known of regions.
 
     Returns
     -------
     str
-        ``data/providers.toml`` as JSON text.
+        ``data/providers.toml`` and ``data/regions.toml`` as JSON text.
 
     Examples
     --------
@@ -248,8 +248,11 @@ def catalogue_json() -> str:
     >>> json.loads(catalogue_json())["providers"]["openai"]["api_key"]
     'env:OPENAI_API_KEY'
     """
-    text = (Path(__file__).parent / "data" / "providers.toml").read_text(encoding="utf-8")
-    return json.dumps(_toml().loads(text))
+    data = Path(__file__).parent / "data"
+    tables: dict[str, Any] = {}
+    for name in ("providers", "regions"):
+        tables.update(_toml().loads((data / f"{name}.toml").read_text(encoding="utf-8")))
+    return json.dumps(tables)
 
 
 def _warnings(deployments: Mapping[str, Any]) -> list[str]:
@@ -433,6 +436,8 @@ class _Builder:
     def build(self, document: Mapping[str, Any]) -> LoadedConfig:
         plain = self.table(document, ())
         self.resolve_zones(plain.get("budgets"))
+        for part in ("rules", "constraints"):
+            self.resolve_times(plain.get(part), (part,))
         return LoadedConfig(
             json.dumps(plain, allow_nan=False),
             secrets=self.secrets,
@@ -495,7 +500,24 @@ class _Builder:
             if isinstance(budget.get("timezone"), str):
                 self.resolve_zone(budget, ("budgets", name, "timezone"))
 
-    def resolve_zone(self, budget: dict[str, Any], steps: tuple[str, ...]) -> None:
+    def resolve_times(self, value: Any, steps: tuple[str | int, ...]) -> None:
+        """Do the same for the times of conditions, wherever they stand."""
+        if isinstance(value, list):
+            for index, item in enumerate(value):
+                self.resolve_times(item, (*steps, index))
+        if not isinstance(value, dict):
+            return
+        for key, item in value.items():
+            at = (*steps, key)
+            if key == "time" and isinstance(item, dict):
+                if "timezone_offsets" in item:
+                    raise self.fail((*at, "timezone_offsets"), "is an unknown key", "timezone")
+                if isinstance(item.get("timezone"), str):
+                    self.resolve_zone(item, (*at, "timezone"))
+            elif key in ("when", "unless", "all", "any", "not"):
+                self.resolve_times(item, at)
+
+    def resolve_zone(self, budget: dict[str, Any], steps: tuple[str | int, ...]) -> None:
         from llmroute import _zones
 
         if not _zones.is_name(budget["timezone"]):

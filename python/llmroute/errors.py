@@ -11,6 +11,7 @@
         PolicyError
         CapacityError                         .retry_after
         BudgetExceededError                   .retry_after
+        RejectedError                         by a rule of the configuration
       AttemptError                            .deployment .status_code .provider_code .retry_after
         ConnectError
         ProtocolError
@@ -65,6 +66,7 @@ __all__ = [
     "ProtocolError",
     "QuotaExhaustedError",
     "RateLimitError",
+    "RejectedError",
     "RoutingError",
     "ServerError",
     "StreamInterruptedError",
@@ -298,6 +300,24 @@ class BudgetExceededError(RoutingError):
     ) -> None:
         super().__init__(message, request_id=request_id, decision=decision)
         self.retry_after = retry_after
+
+
+class RejectedError(RoutingError):
+    """A rule of the configuration refuses such requests, or hands them to a person.
+
+    Parameters
+    ----------
+    message : str
+        The rule, and its own words.
+
+    Examples
+    --------
+    >>> from llmroute.errors import RejectedError
+    >>> RejectedError('rule "no secrets": keep keys out of prompts').kind
+    'rejected'
+    """
+
+    kind = "rejected"
 
 
 class AttemptError(LlmrouteError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmroute.explain import Decision
     from llmroute.human import Handler
     from llmroute.policies import Policy, PolicyFunction
+    from llmroute.scores import ScoreFunction
 
     Messages = str | bytes | bytearray | Sequence[Mapping[str, Any]]
     Source = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]
@@ -56,6 +57,9 @@ class Router(Operations):
         person answers it; see `inbox`.
     watch : bool
         Reload the file when it changes; see `watch`.
+    scores : mapping of str to callable, optional
+        ``function(request)`` gives a number or a word that rules look at, such as ``sentiment``;
+        see `llmroute.scores`.
 
     Raises
     ------
@@ -80,10 +84,12 @@ class Router(Operations):
         max_in_flight: int = _MAX_IN_FLIGHT,
         human: Handler | None = None,
         watch: bool = False,
+        scores: Mapping[str, ScoreFunction] | None = None,
     ) -> None:
         chosen = _DEFAULT_FILE if source is None else source
         self._shared = Shared(chosen, seed=seed, clock=clock, max_in_flight=max_in_flight)
         self._shared.human = human
+        self._shared.scorers.update(scores or {})
         if watch:
             self.watch()
 
@@ -165,7 +171,9 @@ class Router(Operations):
             Answer from the cache where it can; ask anyway and keep the answer; or neither.
         **params
             Parameters of OpenAI's chat completions: ``temperature``, ``tools``,
-            ``response_format`` ... None means not given.
+            ``response_format`` ... None means not given. And what rules may look at, which no
+            provider sees: ``tags``, ``headers`` (of the call this one comes from), ``region`` (the
+            caller's), ``scores`` (numbers or words by name).
 
         Returns
         -------
@@ -394,7 +402,7 @@ class AsyncRouter:
     router : Router, or what `Router` takes
         A router to share: configuration, health, connections and budgets; or a source to make
         one from, which this object then owns.
-    seed, clock, max_in_flight, human
+    seed, clock, max_in_flight, human, scores
         See `Router`; only where one is made.
 
     Examples
@@ -416,12 +424,20 @@ class AsyncRouter:
         clock: ManualClock | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
         human: Handler | None = None,
+        scores: Mapping[str, ScoreFunction] | None = None,
     ) -> None:
         self._owns = not isinstance(router, Router)
         self.router: Router = (
             router
             if isinstance(router, Router)
-            else Router(router, seed=seed, clock=clock, max_in_flight=max_in_flight, human=human)
+            else Router(
+                router,
+                seed=seed,
+                clock=clock,
+                max_in_flight=max_in_flight,
+                human=human,
+                scores=scores,
+            )
         )
         """The `Router` over the same core."""
         self._shared = self.router._shared

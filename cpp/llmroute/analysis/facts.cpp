@@ -41,6 +41,9 @@ class FactsReader : public wire::JsonEvents {
     if (in_format_ && depth_ == 2 && keys_[2] == "type" && text == "json_schema") {
       facts.needs.set(static_cast<std::size_t>(Capability::json_schema));
     }
+    if (in_format_ && depth_ == 2 && keys_[2] == "type" && text == "json_object") {
+      facts.json_object = true;
+    }
     return true;
   }
 

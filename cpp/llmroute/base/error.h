@@ -21,6 +21,7 @@ LLMROUTE_ENUM(ErrorKind,
               policy,               // a policy could not be built or has no stand-in
               capacity,             // a limit or bound of this router is reached
               budget_exceeded,      // money
+              rejected,             // by a rule of the configuration
               connect,              // name, TCP or TLS; the provider never saw the request
               protocol,             // what came back is not what the dialect promises
               attempt_timeout,      // one of the four timeouts of an attempt

@@ -220,8 +220,9 @@ std::optional<Key> request_key(const ChatRequest& request, const Asked& asked) {
   std::stable_sort(reader.members.begin(), reader.members.end(),
                    [](const Part& a, const Part& b) { return a.key < b.key; });
   Sha256 hash;
-  hash.text("llmroute cache 1").text(asked.partition).text(asked.group);
+  hash.text("llmroute cache 2").text(asked.partition).text(asked.group);
   hash.update({reinterpret_cast<const char*>(asked.fingerprint.data()), asked.fingerprint.size()});
+  hash.update({reinterpret_cast<const char*>(asked.fence.data()), asked.fence.size()});
   add_options(hash, request.options, asked.by_priority);
   for (const Part& member : reader.members) {
     if (member.dropped) continue;

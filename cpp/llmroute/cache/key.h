@@ -54,6 +54,7 @@ struct Asked {
   Digest fingerprint{};    // of the group
   // Members of the group are for some priorities only, so that the priority decides who may answer.
   bool by_priority = false;
+  Digest fence{};  // of the constraints that hold for the request
 };
 
 // Nothing where the answer could not be kept whole: with sound; and streamed, with several choices,

@@ -43,12 +43,15 @@ std::vector<std::uint64_t> kept_counts(const Inventory& before,
 
 Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
     : inventory_(std::make_shared<const Inventory>()),
+      book_(*policy::RuleBook::make(inventory_)),
       random_(seed),
       max_in_flight_(max_in_flight) {}
 Dispatcher::~Dispatcher() = default;
 
 Result<void> Dispatcher::configure(InventoryPtr inventory) {
-  // The planner is the one that can refuse; it changes nothing then.
+  auto book = policy::RuleBook::make(inventory);
+  if (!book) return book.error();
+  // Of the others the planner alone can refuse; it changes nothing then.
   auto configured = planner_.configure(inventory);
   if (!configured) return configured.error();
   board_.configure(*inventory);
@@ -60,6 +63,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
   asked_ = kept_counts(*inventory_, asked_, *inventory);
+  book_ = std::move(*book);
   inventory_ = std::move(inventory);
   return {};
 }
@@ -67,11 +71,12 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
 RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant now, WallTime wall,
                              Actions& actions) {
   const RequestId id = next_id_++;
+  if (!book_->covers(*request)) request = book_->apply(std::move(request), wall);
   const std::uint64_t seed = request->options.seed.value_or(random_.next());
-  const auto group = group_asked(*inventory_, request->options.model);
+  const auto group = policy::group_of(*inventory_, *request);
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
-  if (group) ++(request->options.model.empty() ? asked_unnamed_ : asked_[*group]);
+  count(request->options.model);
   if (!group) {
     machine->refuse(s, unknown_model(*inventory_, request->options.model));
   } else if (requests_.size() >= max_in_flight_) {
@@ -86,13 +91,18 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   return id;
 }
 
+void Dispatcher::count(const std::string& model) {
+  const auto asked = group_asked(*inventory_, model);
+  if (asked) ++(model.empty() ? asked_unnamed_ : asked_[*asked]);
+}
+
 Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
   return {inventory_,     {*inventory_, board_, ledger_, budgets_, proofs_, now},
           planner_,       retry_budget_,
           hedge_budgets_, queue_,
           affinity_,      lease_waiters_,
           displaced_,     scratch_,
-          actions};
+          finished_,      actions};
 }
 
 RequestMachine* Dispatcher::find(RequestId request) {
@@ -113,10 +123,15 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
     drop_finished(id);
   }
   if (!queue_.empty()) serve_lines(s);
+  for (const DecisionPtr& decision : finished_) learn_from(*decision);
+  finished_.clear();
   for (limits::Budgets::Ask& ask : budgets_.take_asks()) {
     s.actions.push_back(AskStore{ask.number, std::move(ask.wish)});
   }
 }
+
+// What policies and experiments make of a request that has ended.
+void Dispatcher::learn_from(const Decision&) {}
 
 void Dispatcher::serve_lines(Surroundings& s) {
   for (const std::string& line : queue_.lines()) {
@@ -215,14 +230,20 @@ void Dispatcher::note_cache(RequestId request, CacheStatus status) {
 DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTime wall) {
   Actions nothing;
   Surroundings s = surroundings(now, nothing);
-  auto copy = std::make_shared<const ChatRequest>(request);
+  const auto copy = book_->apply(std::make_shared<const ChatRequest>(request), wall);
   Random peek = random_;  // what the next request would draw; looking must not change it
   const std::uint64_t seed = request.options.seed.value_or(peek.next());
-  RequestMachine machine(0, std::move(copy), inventory_, seed, now, wall);
-  const auto group = group_asked(*inventory_, request.options.model);
-  if (group) return machine.explain(s, *group);
-  machine.refuse(s, unknown_model(*inventory_, request.options.model));
-  return std::get<Finish>(nothing.back()).decision;
+  RequestMachine machine(0, copy, inventory_, seed, now, wall);
+  const auto group = policy::group_of(*inventory_, *copy);
+  DecisionPtr decision;
+  if (group) {
+    decision = machine.explain(s, *group);
+  } else {
+    machine.refuse(s, unknown_model(*inventory_, request.options.model));
+    decision = std::get<Finish>(nothing.back()).decision;
+  }
+  finished_.clear();  // nobody learns from what was only explained
+  return decision;
 }
 
 }  // namespace llmroute::engine

@@ -26,6 +26,7 @@
 #include "llmroute/model/decision.h"
 #include "llmroute/model/request.h"
 #include "llmroute/policy/planner.h"
+#include "llmroute/policy/rule_book.h"
 #include "llmroute/store/store.h"
 
 namespace llmroute::engine {
@@ -60,7 +61,12 @@ struct AskStore {  // for a lease that budgets spend from; the answer is on_leas
   std::uint64_t number;
   store::LeaseWish wish;
 };
-using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore>;
+struct Mirror {  // submit it as if somebody had asked; nobody waits for its answer
+  RequestId of;  // that has just finished
+  std::shared_ptr<const ChatRequest> request;
+};
+using Action =
+    std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore, Mirror>;
 using Actions = std::vector<Action>;
 
 class RequestMachine;
@@ -74,13 +80,16 @@ class Dispatcher {
   Dispatcher& operator=(const Dispatcher&) = delete;
 
   // Needed before the first request: without it every model is unknown. Swaps the inventory, or
-  // refuses it (unknown policy) and keeps what it has. Requests in flight finish on the one they
+  // refuses it (unknown policy, an expression that cannot be used) and keeps what it has. Requests in flight finish on the one they
   // began with: their indices belong to it, their news reaches the board where the deployment still
   // is the same (standing.h).
   Result<void> configure(InventoryPtr inventory);
   const InventoryPtr& inventory() const { return inventory_; }
+  // Of the current inventory; may be used on any thread once it is handed out.
+  const policy::RuleBookPtr& rule_book() const { return book_; }
 
-  // Takes the request (kept until Finish). Refusals (unknown model, no candidate, too many in
+  // Takes the request (kept until Finish); judges it by the rule book where that was not done yet, or
+  // by another one. Refusals (unknown model, no candidate, too many in
   // flight) end in a Finish action at once, with the whole decision; nothing is returned otherwise.
   RequestId submit(std::shared_ptr<const ChatRequest> request, Instant now, WallTime wall,
                    Actions& actions);
@@ -121,14 +130,17 @@ class Dispatcher {
   void note_cache(RequestId request, CacheStatus status);
 
  private:
+  void count(const std::string& model);
   Surroundings surroundings(Instant now, Actions& actions);
   RequestMachine* find(RequestId request);
   // Behind every event: who finished goes, who waits has its turn, what budgets want is asked for.
   void settle(RequestId request, Surroundings& s);
+  void learn_from(const Decision& decision);
   void serve_lines(Surroundings& s);
   bool serve_line(const std::string& line, Surroundings& s);
 
   InventoryPtr inventory_;
+  policy::RuleBookPtr book_;
   health::Board board_;
   limits::Ledger ledger_;
   limits::Budgets budgets_;
@@ -142,6 +154,7 @@ class Dispatcher {
   std::vector<policy::PlanStep> scratch_;
   std::vector<std::uint64_t> asked_;  // parallel to the inventory's groups
   std::uint64_t asked_unnamed_ = 0;
+  std::vector<DecisionPtr> finished_;
   Random random_;
   std::size_t max_in_flight_;
   RequestId next_id_ = 1;

@@ -23,6 +23,7 @@ Reaction reaction_to(ErrorKind kind) {
     case ErrorKind::policy:
     case ErrorKind::capacity:
     case ErrorKind::budget_exceeded:
+    case ErrorKind::rejected:
     case ErrorKind::bad_request:
     case ErrorKind::all_attempts_failed:
     case ErrorKind::deadline_exceeded:

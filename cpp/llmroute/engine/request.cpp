@@ -49,10 +49,17 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
   decision_.facts = request_->facts;
   decision_.metadata = options.metadata;
   decision_.priority = options.priority;
+  decision_.notes = options.notes;
+  decision_.shadow_of = options.shadow_of;
+  if (const Ruling* ruling = request_->ruling.get()) {
+    decision_.rules = ruling->rules;
+    decision_.constraints = ruling->constraints;
+    decision_.experiments = ruling->experiments;
+  }
 }
 
 Standing RequestMachine::standing(const Surroundings& s) const {
-  return Standing(*inventory_, s.senses, claims_);
+  return Standing(*inventory_, s.senses, claims_, request_->ruling.get());
 }
 
 RequestMachine::Running* RequestMachine::find_running(AttemptId attempt) {
@@ -64,8 +71,9 @@ RequestMachine::Running* RequestMachine::find_running(AttemptId attempt) {
 // --- planning -----------------------------------------------------------------------------------
 
 void RequestMachine::begin(Surroundings& s, GroupIndex group) {
-  s.retry_budget.on_request();
   group_ = group;
+  if (turned_away(s)) return;
+  s.retry_budget.on_request();
   if (s.now() >= deadline_) {
     plan(s);
     finish(s, DecisionStatus::failed, too_late("had passed at the start"));
@@ -78,6 +86,20 @@ void RequestMachine::begin(Surroundings& s, GroupIndex group) {
     plan(s);  // to have one, should the configuration change meanwhile
     wait_for_lease(s);
   }
+}
+
+// By a rule: refused, or handed to a person.
+bool RequestMachine::turned_away(Surroundings& s) {
+  const Ruling* ruling = request_->ruling.get();
+  if (ruling == nullptr || ruling->refusal == nullptr) return false;
+  decision_.group = inventory_->groups[group_].name;
+  const std::string rule = "rule \"" + inventory_->rules[ruling->refused_by].name + "\"";
+  decision_.handed_over = ruling->refusal->kind == Destination::Kind::human;
+  finish(s, DecisionStatus::failed,
+         make_failure(ErrorKind::rejected, decision_.handed_over
+                                               ? rule + " hands this request over to a person"
+                                               : rule + ": " + ruling->refusal->message));
+  return true;
 }
 
 bool RequestMachine::take_claims(Surroundings& s) {
@@ -131,7 +153,7 @@ void RequestMachine::refuse(Surroundings& s, Failure failure) {
 
 DecisionPtr RequestMachine::explain(Surroundings& s, GroupIndex group) {
   group_ = group;
-  if (!take_claims(s)) return std::get<Finish>(s.actions.back()).decision;
+  if (turned_away(s) || !take_claims(s)) return std::get<Finish>(s.actions.back()).decision;
   step_down(s);
   plan(s);
   claims_.release(s.senses.ledger, s.senses.budgets, s.now(), std::nullopt);
@@ -145,6 +167,9 @@ void RequestMachine::plan(Surroundings& s) {
   decision_.group = chosen.name;
   if (options.order) {
     decision_.policy = options.policy_label;
+  } else if (const Ruling* ruling = request_->ruling.get();
+             ruling != nullptr && ruling->policy != nullptr && !options.policy) {
+    decision_.policy = ruling->policy->name;
   } else {
     decision_.policy =
         options.policy.value_or(chosen.policy.python ? chosen.policy.stand_in : chosen.policy.name);
@@ -157,6 +182,8 @@ void RequestMachine::plan(Surroundings& s) {
   decision_.affinity =
       s.planner.plan(group_, *request_, s.senses.board, s.now(), random_, decision_.candidates,
                      s.scratch, s.affinity.look_up(*request_, s.now()));
+  decision_.terms = s.planner.terms();
+  decision_.observed = s.planner.observed();
   apply_claims(s);
   add_places(s, 0);
   const auto& records = decision_.candidates;

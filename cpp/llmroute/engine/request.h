@@ -70,6 +70,7 @@ struct Surroundings {
   std::vector<RequestId>& lease_waiters;
   std::vector<RequestId>& displaced;  // from their lines, still to be told
   std::vector<policy::PlanStep>& scratch;
+  std::vector<DecisionPtr>& finished;  // since it was last looked at
   Actions& actions;
   Instant now() const { return senses.now; }
 };
@@ -106,6 +107,8 @@ class RequestMachine {
  private:
   using GroupList = std::vector<GroupIndex> Group::*;
 
+  bool turned_away(Surroundings& s);
+  void mirror(Surroundings& s);
   bool take_claims(Surroundings& s);
   void set_out(Surroundings& s);
   void step_down(Surroundings& s);

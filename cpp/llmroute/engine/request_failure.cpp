@@ -149,8 +149,33 @@ void RequestMachine::finish(Surroundings& s, DecisionStatus status,
     decision_.chosen = winner.deployment;
     decision_.usage = winner.outcome.usage;
   }
-  s.actions.emplace_back(
-      Finish{id_, std::make_shared<const Decision>(std::move(decision_)), answered_});
+  const bool sent = !decision_.attempts.empty() && status != DecisionStatus::cancelled;
+  auto decision = std::make_shared<const Decision>(std::move(decision_));
+  s.finished.push_back(decision);
+  s.actions.emplace_back(Finish{id_, std::move(decision), answered_});
+  if (sent) mirror(s);
+}
+
+// The share of a shadow, once the answer is on its way: it costs the caller nothing.
+void RequestMachine::mirror(Surroundings& s) {
+  const Ruling* ruling = request_->ruling.get();
+  if (ruling == nullptr || !ruling->shadow) return;
+  const ExperimentRecord& record = ruling->experiments[*ruling->shadow];
+  const Arm& arm = inventory_->experiments[record.experiment].arms[record.arm];
+  auto copy = std::make_shared<ChatRequest>(*ruling->asked);
+  copy->id = request_->id + "-shadow";
+  copy->prefixes.clear();
+  copy->previous_reply.clear();
+  RequestOptions& options = copy->options;
+  options.shadow_of = request_->id;
+  options.model = inventory_->groups[*arm.group].name;
+  options.cache = CacheUse::off;
+  options.priority = static_cast<Priority>(kPriorities - 1);
+  options.conversation.clear();
+  options.order.reset();
+  options.policy.reset();
+  options.deadline.reset();
+  s.actions.emplace_back(Mirror{id_, std::move(copy)});
 }
 
 }  // namespace llmroute::engine

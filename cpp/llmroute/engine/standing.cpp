@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "llmroute/policy/fence.h"
+
 namespace llmroute::engine {
 
 namespace {
@@ -28,6 +30,9 @@ std::optional<GroupIndex> Standing::group_there(GroupIndex group) const {
 }
 
 health::Admission Standing::admit(DeploymentIndex index, GroupIndex group, bool last_usable) const {
+  if (ruling_ != nullptr && ruling_->bars(index)) {
+    return policy::breach_of(*ruling_, ruling_->asked->facts, index, 0);
+  }
   const auto there = place(index);
   if (!there) return {};
   const health::Admission healthy = last_usable ? senses_.board.admit_last(*there, senses_.now)

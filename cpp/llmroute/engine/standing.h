@@ -17,6 +17,7 @@
 
 #include "llmroute/engine/claims.h"
 #include "llmroute/health/board.h"
+#include "llmroute/model/ruling.h"
 
 namespace llmroute::engine {
 
@@ -34,14 +35,16 @@ struct Senses {
 
 class Standing {
  public:
-  Standing(const Inventory& mine, const Senses& senses, const Claims& claims)
-      : mine_(mine), senses_(senses), claims_(claims) {}
+  // `ruling`: of the request, under the same inventory; null: none.
+  Standing(const Inventory& mine, const Senses& senses, const Claims& claims,
+           const Ruling* ruling = nullptr)
+      : mine_(mine), senses_(senses), claims_(claims), ruling_(ruling) {}
 
   bool same() const { return &mine_ == &senses_.current; }
   Instant now() const { return senses_.now; }
   const Deployment& deployment(DeploymentIndex index) const { return mine_.deployments[index]; }
 
-  // By health, then by limits and budgets.
+  // By constraints, which planning has looked at already; by health, then by limits and budgets.
   health::Admission admit(DeploymentIndex index, GroupIndex group, bool last_usable) const;
   health::Admission admit_by_claims(DeploymentIndex index, GroupIndex group) const;
   // A limit of the request's own keeps it from every place.
@@ -74,6 +77,7 @@ class Standing {
   const Inventory& mine_;
   const Senses& senses_;
   const Claims& claims_;
+  const Ruling* const ruling_;
 };
 
 }  // namespace llmroute::engine

@@ -65,7 +65,8 @@ Result<std::vector<PurseId>> Budgets::hold(GroupIndex group, const RequestOption
     }
   }
   for (const RulePtr& rule : rules_) {
-    if (!applies(*rule, group, options)) continue;
+    const bool by_rule = !options.rule_budget.empty() && rule->name == options.rule_budget;
+    if (!by_rule && !applies(*rule, group, options)) continue;
     const std::string_view value = rule->by.scope == Scope::metadata
                                        ? find_metadata(options.metadata, rule->by.key)
                                        : std::string_view();

@@ -6,6 +6,16 @@
 
 namespace llmroute::limits {
 
+std::int64_t seconds_ahead(const std::vector<ZoneOffset>& zone, std::int64_t utc_s) {
+  // Before the first entry the first one holds: nothing older is known.
+  std::int64_t ahead = zone.empty() ? 0 : zone.front().ahead_s;
+  for (const ZoneOffset& offset : zone) {
+    if (offset.from_s > utc_s) break;
+    ahead = offset.ahead_s;
+  }
+  return ahead;
+}
+
 namespace {
 
 using Seconds = std::chrono::seconds;
@@ -14,13 +24,7 @@ using Local = std::chrono::local_time<Seconds>;
 constexpr int kSlewPart = 20;  // of the time that passes
 
 Seconds ahead_at(const std::vector<ZoneOffset>& zone, Seconds utc) {
-  Seconds ahead{0};
-  for (const ZoneOffset& offset : zone) {
-    if (offset.from_s > utc.count()) break;
-    ahead = Seconds(offset.ahead_s);
-  }
-  // Before the first entry the first one holds: nothing older is known.
-  return zone.empty() || zone.front().from_s <= utc.count() ? ahead : Seconds(zone.front().ahead_s);
+  return Seconds(seconds_ahead(zone, utc.count()));
 }
 
 // The first second whose local time is at or after `local`. Monotone in `local`, also where local time

@@ -3,6 +3,7 @@
 // Single-threaded, under the ledger's lock.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ class SteadyWall {
   std::optional<WallTime> shown_;
   Instant at_{};
 };
+
+// How far the zone is ahead of UTC at that second since 1970.
+std::int64_t seconds_ahead(const std::vector<ZoneOffset>& zone, std::int64_t utc_s);
 
 struct Period {
   std::string name;  // in the zone's own time: "2026-11-25T14", "2026-11-25", "2026-11"

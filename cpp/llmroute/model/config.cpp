@@ -59,6 +59,13 @@ Result<Inventory> parse_config(std::string_view config_json, std::string_view ca
   if (!limited) return limited.error();
   auto budgeted = config::read_budgets(*document->find("budgets"), inventory);
   if (!budgeted) return budgeted.error();
+  if (auto read = config::read_rules(*document, inventory); !read) return read.error();
+  auto constrained =
+      config::read_constraints(*document->find("constraints"), *providers, inventory);
+  if (!constrained) return constrained.error();
+  auto tried = config::read_experiments(*document->find("experiments"), inventory);
+  if (!tried) return tried.error();
+  config::read_regions(*catalogue->find("regions"), *document->find("regions"), inventory);
   auto kept = config::read_waiting_and_keeping(*document, inventory);
   if (!kept) return kept.error();
   return inventory;

@@ -68,22 +68,6 @@ Result<std::vector<ZoneOffset>> read_offsets(const Value& list, const std::strin
   return zone;
 }
 
-Result<std::vector<ZoneOffset>> read_zone(const Value& table, const std::string& path) {
-  const std::string& name = table.find("timezone")->text;
-  if (name == "UTC") return std::vector<ZoneOffset>{};
-  const std::string at = child_path(path, "timezone");
-  if (name.front() == '+' || name.front() == '-') {
-    const auto ahead = fixed_offset(name);
-    if (ahead) return std::vector<ZoneOffset>{{0, *ahead}};
-    return config_error(at, "is not an offset from -14:00 to +14:00, as in \"+02:00\"");
-  }
-  const Value* offsets = table.find("timezone_offsets");
-  if (offsets != nullptr) return read_offsets(*offsets, child_path(path, "timezone_offsets"));
-  return config_error(at, "\"" + ellipsize(name, 60) +
-                              "\" is a zone's name, which the Python face turns into offsets; here "
-                              "give \"UTC\" or an offset, as in \"+02:00\"");
-}
-
 Result<void> read_groups_of(const Value& table, const std::string& path, const Inventory& inventory,
                             BudgetRule& rule) {
   const Value* groups = table.find("groups");
@@ -149,6 +133,22 @@ Result<BudgetRule> read_budget(const std::string& name, const Value& table, cons
 }
 
 }  // namespace
+
+Result<std::vector<ZoneOffset>> read_zone(const Value& table, const std::string& path) {
+  const std::string& name = table.find("timezone")->text;
+  if (name == "UTC") return std::vector<ZoneOffset>{};
+  const std::string at = child_path(path, "timezone");
+  if (name.front() == '+' || name.front() == '-') {
+    const auto ahead = fixed_offset(name);
+    if (ahead) return std::vector<ZoneOffset>{{0, *ahead}};
+    return config_error(at, "is not an offset from -14:00 to +14:00, as in \"+02:00\"");
+  }
+  const Value* offsets = table.find("timezone_offsets");
+  if (offsets != nullptr) return read_offsets(*offsets, child_path(path, "timezone_offsets"));
+  return config_error(at, "\"" + ellipsize(name, 60) +
+                              "\" is a zone's name, which the Python face turns into offsets; here "
+                              "give \"UTC\" or an offset, as in \"+02:00\"");
+}
 
 std::vector<Reference> references_of_budgets(const Value& budgets) {
   std::vector<Reference> out;

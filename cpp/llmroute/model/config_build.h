@@ -83,6 +83,7 @@ struct Reference {
 };
 std::vector<Reference> references_of_groups(const Value& groups);
 std::vector<Reference> references_of_budgets(const Value& budgets);
+std::vector<Reference> references_of_rules(const Value& rules, const Value& experiments);
 Result<GroupIndex> resolve_group(const std::string& name, const std::string& path,
                                  const Inventory& inventory);
 
@@ -91,6 +92,19 @@ Result<std::vector<ExhaustedStep>> read_on_exhausted(const Value& list, const st
                                                      const Inventory& inventory);
 Result<void> read_limit_rules(const Value& rules, Inventory& inventory);
 Result<void> read_budgets(const Value& budgets, Inventory& inventory);
+// The zone that `timezone` names: by itself, or by the offsets that the face wrote beside it.
+Result<std::vector<ZoneOffset>> read_zone(const Value& table, const std::string& path);
+PolicySpec read_policy(const Value& table);
+// A named priority or its number, as checked.
+Priority read_priority(const Value& value);
+// [[rules]], [[constraints]] and [experiments]; chains become groups.
+Result<void> read_rules(const Value& document, Inventory& inventory);
+Result<void> read_constraints(const Value& list, const Providers& providers, Inventory& inventory);
+Result<void> read_experiments(const Value& table, Inventory& inventory);
+Result<Condition> read_condition(const Value& table, const std::string& path);
+void read_regions(const Value& shipped, const Value& own, Inventory& inventory);
+// A text, or a list of them.
+std::vector<std::string> read_words(const Value& value);
 // [queue], [cache] and [state].
 Result<void> read_waiting_and_keeping(const Value& document, Inventory& inventory);
 

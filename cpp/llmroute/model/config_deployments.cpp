@@ -41,6 +41,7 @@ void read_price(const Value& table, Price& target) {
   read("output_usd_per_million", target.output_usd_per_million);
   read("cached_input_usd_per_million", target.cached_input_usd_per_million);
   read("cache_write_usd_per_million", target.cache_write_usd_per_million);
+  if (const Value* date = price->find("date")) target.date = date->text;
 }
 
 void read_abilities(const Value& table, Deployment& target) {
@@ -61,9 +62,17 @@ void read_abilities(const Value& table, Deployment& target) {
 void read_labels(const Value& table, Deployment& target) {
   read_text(table, "region", target.region);
   read_text(table, "retention", target.retention);
-  const Value* tags = table.find("tags");
-  if (tags == nullptr) return;
-  for (const Value& tag : tags->list) target.tags.push_back(tag.text);
+  if (const Value* training = table.find("training")) target.training = training->text == "yes";
+  if (const Value* tags = table.find("tags")) {
+    for (const Value& tag : tags->list) target.tags.push_back(tag.text);
+  }
+  if (const Value* energy = table.find("energy_wh_per_thousand_tokens")) {
+    target.wh_per_thousand_tokens = energy->number;
+  }
+  const Value* quality = table.find("quality");
+  if (quality == nullptr) return;
+  if (quality->type == Value::Type::number) target.quality.emplace("default", quality->number);
+  for (const auto& [task, value] : quality->table) target.quality.emplace(task, value.number);
 }
 
 // All that a table may say of a deployment apart from its provider and model.

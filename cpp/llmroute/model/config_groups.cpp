@@ -22,21 +22,6 @@ constexpr Relation kRelations[] = {
     {"on_content_filter", &Group::on_content_filter},
 };
 
-PolicySpec read_policy(const Value& table) {
-  PolicySpec spec;
-  spec.name = table.find("name")->text;
-  const Value* python = table.find("python");
-  spec.python = python != nullptr && python->type == Value::Type::boolean && python->boolean;
-  if (spec.python) {
-    spec.stand_in = table.find("stand_in")->text;
-    return spec;
-  }
-  for (const auto& [key, value] : table.table) {
-    if (key != "name") spec.options.emplace(key, value.number);
-  }
-  return spec;
-}
-
 HedgeSpec read_hedge(const Value& table) {
   HedgeSpec spec;
   const std::string& quantile = table.find("after")->text;  // "p95"
@@ -53,9 +38,7 @@ Result<PrioritySet> read_priorities(const Value& member, const std::string& path
   if (list == nullptr) return set;
   for (std::size_t i = 0; i < list->list.size(); ++i) {
     const Value& item = list->list[i];
-    const auto priority = item.type == Value::Type::text
-                              ? priority_from(item.text).value_or(kStandard)
-                              : static_cast<Priority>(item.number);
+    const Priority priority = read_priority(item);
     // "batch" and 8 are one.
     if (set.test(priority)) {
       return config_error(child_path(child_path(path, "priorities"), i),
@@ -228,6 +211,26 @@ Result<void> check_edges(const Inventory& inventory, std::string_view key, const
 
 }  // namespace
 
+PolicySpec read_policy(const Value& table) {
+  PolicySpec spec;
+  spec.name = table.find("name")->text;
+  const Value* python = table.find("python");
+  spec.python = python != nullptr && python->type == Value::Type::boolean && python->boolean;
+  if (spec.python) {
+    spec.stand_in = table.find("stand_in")->text;
+    return spec;
+  }
+  for (const auto& [key, value] : table.table) {
+    if (key != "name") spec.options.emplace(key, value.number);
+  }
+  return spec;
+}
+
+Priority read_priority(const Value& value) {
+  return value.type == Value::Type::text ? priority_from(value.text).value_or(kStandard)
+                                         : static_cast<Priority>(value.number);
+}
+
 std::vector<Reference> references_of_groups(const Value& groups) {
   std::vector<Reference> out;
   for (const auto& [name, table] : groups.table) {
@@ -271,13 +274,21 @@ Result<void> read_groups(const Value& document, DeploymentMaker& maker, Inventor
     group.policy = read_policy(*table.find("policy"));
     if (const Value* hedge = table.find("hedge"); hedge != nullptr)
       group.hedge = read_hedge(*hedge);
+    if (const Value* observe = table.find("observe")) {
+      group.observe = read_policy(*observe);
+      if (group.observe->python) {
+        return config_error(child_path(child_path("groups", name), "observe"),
+                            "must be a built-in policy");
+      }
+    }
     const std::string path = child_path(child_path("groups", name), "deployments");
     auto members = read_members(*table.find("deployments"), path, names, maker, group);
     if (!members) return members;
     add_group(inventory, std::move(group));
   }
   for (const auto& references :
-       {references_of_groups(groups), references_of_budgets(*document.find("budgets"))}) {
+       {references_of_groups(groups), references_of_budgets(*document.find("budgets")),
+        references_of_rules(*document.find("rules"), *document.find("experiments"))}) {
     if (auto made = make_referred(references, names, maker); !made) return made;
   }
   if (auto added = add_implicit_groups(names, inventory); !added) return added;

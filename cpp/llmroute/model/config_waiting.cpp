@@ -90,6 +90,9 @@ Result<void> read_waiting_and_keeping(const Value& document, Inventory& inventor
     inventory.state.path = state->find("path")->text;
     inventory.state.busy = from_ms(state->find("busy_ms")->number);
   }
+  const Value& human = *document.find("human");
+  inventory.people.wait = from_ms(human.find("wait_ms")->number);
+  inventory.people.keep = from_ms(human.find("keep_hours")->number * 3'600'000);
   if (auto read = read_queue(*document.find("queue"), inventory.queue); !read) return read;
   const Value& cache = *document.find("cache");
   if (const Value* exact = cache.find("exact")) {

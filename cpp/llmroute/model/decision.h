@@ -42,8 +42,12 @@ LLMROUTE_ENUM(Reason,
               priority_not_served,  // a: the request's priority
               bound_elsewhere,      // the request continues something that another one holds
               no_usable_key,        // a: keys dead, b: keys in all
-              throttled,            // a: ms to the next permitted attempt (last usable one)
-              not_in_order);        // a Python policy left it out
+              // By a constraint; a: its index in [[constraints]].
+              region_not_allowed, retention_not_allowed, training_not_allowed, provider_not_allowed,
+              deployment_not_allowed, tag_missing, price_not_allowed, context_not_allowed,
+              parameter_required,
+              throttled,      // a: ms to the next permitted attempt (last usable one)
+              not_in_order);  // a Python policy left it out
 
 // See limit_reached.
 inline constexpr int kRuleStride = 16;
@@ -103,6 +107,22 @@ struct AffinityRecord {
   Tokens warm;                                // of the prompt
 };
 
+// What a policy that weighs several things looked at, lower is better.
+LLMROUTE_ENUM(Term, cost, latency, headroom, carbon, quality, load, region_latency);
+struct TermRecord {
+  std::uint32_t candidate = 0;  // index in Decision::candidates
+  Term term = Term::cost;
+  float raw = 0;     // in its own unit; not-a-number: unknown
+  float value = 0;   // normalised over the candidates, 0 best to 1 worst
+  float weight = 0;  // its share of the score
+};
+
+// What a policy that only observes would have chosen.
+struct ObservedChoice {
+  std::string policy;
+  std::optional<DeploymentIndex> first;
+};
+
 LLMROUTE_ENUM(DecisionStatus, pending, ok, failed, cancelled);
 
 struct Decision {
@@ -124,6 +144,12 @@ struct Decision {
   std::vector<BudgetRecord> budgets;
   CacheRecord cache;
   AffinityRecord affinity;
+  std::vector<RuleRecord> rules;              // that matched; none: no rule fits such requests
+  std::vector<ConstraintRecord> constraints;  // that applied
+  std::vector<ExperimentRecord> experiments;
+  std::vector<TermRecord> terms;
+  std::vector<ObservedChoice> observed;
+  std::string shadow_of;           // the request that this one mirrors; empty: none
   Duration queued{};               // time spent in line
   bool handed_over = false;        // to a person: nothing else could serve
   std::vector<std::string> notes;  // what else happened on the way, a sentence each

@@ -100,8 +100,10 @@ Json number_json(const CandidateRecord& record, const Inventory* inventory) {
       return words::budget_name(static_cast<std::uint32_t>(record.a), inventory);
     case Reason::priority_not_served: return priority_word(static_cast<Priority>(record.a));
     case Reason::limit_reached: return words::limit_names(record, inventory).limit;
-    default: return float_json(record.a);
+    default: break;
   }
+  if (words::by_constraint(record.reason)) return words::constraint_name(record, inventory);
+  return float_json(record.a);
 }
 
 Json numbers_json(const CandidateRecord& record, const Inventory* inventory) {
@@ -194,6 +196,70 @@ Json affinity_json(const Decision& decision) {
           {"warm_tokens", affinity.warm.count}};
 }
 
+template <class Item>
+std::string name_at(const std::vector<Item>& items, std::uint32_t index) {
+  return index < items.size() ? items[index].name : "unknown";
+}
+
+Json effects_json(const EffectSet& effects) {
+  Json out = Json::array();
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    if (effects.test(i)) out.push_back(slugs<Effect>()[i]);
+  }
+  return out;
+}
+
+Json experiment_json(const Inventory& inventory, const ExperimentRecord& record) {
+  const bool known = record.experiment < inventory.experiments.size();
+  return {{"experiment", name_at(inventory.experiments, record.experiment)},
+          {"arm",
+           known ? name_at(inventory.experiments[record.experiment].arms, record.arm) : "unknown"},
+          {"probability", double_json(record.probability)},
+          {"acted_on", record.acted_on},
+          {"intended", record.intended}};
+}
+
+// What rules, constraints and experiments made of it.
+void add_rulings(const Decision& decision, Json& out) {
+  static const Inventory kNone;
+  const Inventory& inventory = decision.inventory ? *decision.inventory : kNone;
+  out["rules"] = Json::array();
+  for (const RuleRecord& record : decision.rules) {
+    out["rules"].push_back({{"rule", name_at(inventory.rules, record.rule)},
+                            {"sets", effects_json(record.effects)},
+                            {"observed", record.observed}});
+  }
+  out["constraints"] = Json::array();
+  for (const ConstraintRecord& record : decision.constraints) {
+    out["constraints"].push_back({{"constraint", name_at(inventory.constraints, record.constraint)},
+                                  {"unknown", record.unknown}});
+  }
+  out["experiments"] = Json::array();
+  for (const ExperimentRecord& record : decision.experiments) {
+    out["experiments"].push_back(experiment_json(inventory, record));
+  }
+  out["observed"] = Json::array();
+  for (const ObservedChoice& choice : decision.observed) {
+    out["observed"].push_back(
+        {{"policy", choice.policy},
+         {"first",
+          choice.first ? Json(words::deployment_name(decision, *choice.first)) : Json(nullptr)}});
+  }
+  out["shadow_of"] = decision.shadow_of.empty() ? Json(nullptr) : Json(decision.shadow_of);
+}
+
+Json terms_json(const Decision& decision, std::size_t candidate) {
+  Json out = Json::array();
+  for (const TermRecord& record : decision.terms) {
+    if (record.candidate != candidate) continue;
+    out.push_back({{"term", slug(record.term)},
+                   {"raw", float_json(record.raw)},
+                   {"value", float_json(record.value)},
+                   {"weight", float_json(record.weight)}});
+  }
+  return out;
+}
+
 // What the caller said of the request, and what limits, budgets, lines and caches made of it.
 void add_circumstances(const Decision& decision, Json& out) {
   out["metadata"] = Json::object();
@@ -239,6 +305,7 @@ std::string to_json(const Decision& decision) {
               {"submitted_at", wall_json(decision.submitted)},
               {"facts", facts_json(decision.facts)}};
   add_circumstances(decision, out);
+  add_rulings(decision, out);
   out["status"] = slug(decision.status);
   out["chosen"] =
       decision.chosen ? Json(words::deployment_name(decision, *decision.chosen)) : Json(nullptr);
@@ -250,8 +317,10 @@ std::string to_json(const Decision& decision) {
   out["cost"] = cost_json(decision.cost);
   out["failure"] = failure_json(decision.failure);
   out["candidates"] = Json::array();
-  for (const CandidateRecord& record : decision.candidates) {
-    out["candidates"].push_back(candidate_json(decision, record));
+  for (std::size_t i = 0; i < decision.candidates.size(); ++i) {
+    Json candidate = candidate_json(decision, decision.candidates[i]);
+    candidate["terms"] = terms_json(decision, i);
+    out["candidates"].push_back(std::move(candidate));
   }
   out["attempts"] = Json::array();
   for (const AttemptRecord& attempt : decision.attempts) {

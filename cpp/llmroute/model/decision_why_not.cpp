@@ -65,8 +65,10 @@ std::string dropped_clause(const Decision& decision, const CandidateRecord& reco
       return "was dropped because its group keeps it for other priorities than " +
              std::string(priority_word(static_cast<Priority>(record.a)));
     case Reason::bound_elsewhere: return bound_clause(decision);
-    default: return "was dropped: " + describe(record, inventory);
+    default: break;
   }
+  return words::by_constraint(record.reason) ? words::constraint_clause(record, inventory)
+                                             : "was dropped: " + describe(record, inventory);
 }
 
 // Empty where it was not tried.

@@ -57,6 +57,15 @@ NumberNames number_names(Reason reason) {
     case Reason::price_unknown: return {"budget", ""};
     case Reason::priority_not_served: return {"priority", ""};
     case Reason::no_usable_key: return {"keys_dead", "keys"};
+    case Reason::region_not_allowed:
+    case Reason::retention_not_allowed:
+    case Reason::training_not_allowed:
+    case Reason::provider_not_allowed:
+    case Reason::deployment_not_allowed:
+    case Reason::tag_missing:
+    case Reason::price_not_allowed:
+    case Reason::context_not_allowed:
+    case Reason::parameter_required: return {"constraint", ""};
     case Reason::throttled: return {"next_attempt_ms", ""};
     case Reason::kept:
     case Reason::excluded:
@@ -151,7 +160,7 @@ std::string numbers_in_words(const CandidateRecord& c, const Inventory* inventor
       return "the request continues something that another deployment holds";
     case Reason::no_usable_key: return words::count(a) + " of " + words::count(b) + " keys dead";
     case Reason::throttled: return "next attempt in " + words::duration(a);
-    default: return {};
+    default: return words::by_constraint(c.reason) ? words::constraint_detail(c, inventory) : "";
   }
 }
 

@@ -33,6 +33,13 @@ LimitNames limit_names(const CandidateRecord& record, const Inventory* inventory
 // Of a reason whose `a` is one; its place where the inventory is missing or shorter: "budgets[2]".
 std::string budget_name(std::uint32_t rule, const Inventory* inventory);
 
+// Of a reason that a constraint gave: its name, "us-east, needs eu-*", and a sentence's end: "runs in
+// us-east; the constraint \"x\" allows eu-* only". Placeholders where the inventory is missing.
+bool by_constraint(Reason reason);
+std::string constraint_name(const CandidateRecord& record, const Inventory* inventory);
+std::string constraint_detail(const CandidateRecord& record, const Inventory* inventory);
+std::string constraint_clause(const CandidateRecord& record, const Inventory* inventory);
+
 // Names by index; "unknown" where the inventory is missing or shorter.
 std::string_view deployment_name(const Decision& decision, DeploymentIndex index);
 std::string_view group_name(const Decision& decision, GroupIndex index);

@@ -75,9 +75,15 @@ inline constexpr std::size_t kMaxQueuedDeltaBytes = 1U << 20;  // then the socke
 inline constexpr std::size_t kMaxInFlight = 20'000;
 inline constexpr std::size_t kMaxWaiting = 1'000;  // requests in line, all groups together
 inline constexpr std::size_t kMaxAccounts =
-    100'000;                                     // tenants and the like that limits know at once
-inline constexpr std::size_t kMaxMetadata = 64;  // entries of one request
+    100'000;  // tenants and the like that limits know at once
+// Of a person: as long as somebody who waits at a screen does, and over a weekend.
+inline constexpr seconds kHumanWait{60};
+inline constexpr seconds kHumanKeep{72 * 3'600};
+inline constexpr std::size_t kMaxMetadata = 64;        // entries of one request
 inline constexpr std::size_t kMaxMetadataBytes = 512;  // of one key or value
+inline constexpr std::size_t kMaxTags = 64;            // of one request
+inline constexpr std::size_t kMaxScores = 64;          // of one request
+inline constexpr std::size_t kMaxMirrored = 1'000;     // of a shadow, in flight; more are left out
 inline constexpr std::size_t kMaxStoreJobs = 1'024;    // calls that wait for the state file
 inline constexpr std::size_t kMaxNotices = 32;         // that nobody has taken yet
 // Conversations, warm prefixes and replies whose place is remembered: of each.

@@ -14,7 +14,9 @@
 #include "llmroute/base/time.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/model/limits.h"
+#include "llmroute/model/policy_spec.h"
 #include "llmroute/model/request.h"
+#include "llmroute/model/rules.h"
 #include "llmroute/model/usage.h"
 
 namespace llmroute {
@@ -67,7 +69,11 @@ struct Deployment {
   std::vector<std::pair<std::string, std::string>> headers;  // extra, already checked
   std::string region;
   std::string retention;
+  std::optional<bool> training;  // whether prompts are trained on; absent: unknown, the worst
   std::vector<std::string> tags;
+  // By task (the metadata of that name), 0..1; "default" for the others. Absent: unknown.
+  std::map<std::string, double, std::less<>> quality;
+  std::optional<double> wh_per_thousand_tokens;  // energy of a thousand tokens, in and out
   CapabilitySet lacks;  // capabilities stated as missing; unstated is assumed present
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
@@ -78,13 +84,6 @@ struct Deployment {
   std::optional<Timeouts> timeouts;
   std::string proxy;    // explicit proxy URL; empty: none
   std::string ca_file;  // explicit CA bundle; empty: the ladder
-};
-
-struct PolicySpec {
-  std::string name = "weighted";
-  std::map<std::string, double> options;  // checked against the policy's own schema
-  bool python = false;  // a Python policy; `name` is its label, `stand_in` runs when it fails
-  std::string stand_in = "weighted";
 };
 
 struct Member {
@@ -109,8 +108,23 @@ struct Group {
   std::vector<GroupIndex> on_context_too_long;
   std::vector<GroupIndex> on_content_filter;
   std::vector<ExhaustedStep>
-      on_exhausted;       // in order; empty: wait for whoever says when, else reject
-  bool implicit = false;  // made for a deployment's own name
+      on_exhausted;  // in order; empty: wait for whoever says when, else reject
+  // Ranked beside the policy; what it would have chosen is recorded.
+  std::optional<PolicySpec> observe;
+  bool implicit = false;  // made for a deployment's own name, or a rule's chain
+};
+
+// What is known of a place; keys of latencies are other regions.
+struct Region {
+  std::optional<double> carbon_g_per_kwh;
+  std::string carbon_date;  // of that number
+  std::map<std::string, double, std::less<>> latency_ms;
+};
+
+// When a request is handed over to a person and nobody handles it: it is parked.
+struct PeopleSpec {
+  Duration wait = defaults::kHumanWait;  // longest wait of its caller
+  Duration keep = defaults::kHumanKeep;  // how long it can be answered
 };
 
 // Immutable once built; shared by reference count between the dispatcher, requests in flight and
@@ -125,6 +139,11 @@ struct Inventory {
   QueueSpec queue;
   CacheSpec cache;
   StateSpec state;
+  std::vector<Rule> rules;
+  std::vector<Constraint> constraints;
+  std::vector<Experiment> experiments;
+  std::map<std::string, Region, std::less<>> regions;
+  PeopleSpec people;
   // Named groups first, then a deployment's own name (every deployment has an implicit group).
   std::optional<GroupIndex> find_group(std::string_view name) const;
   std::optional<DeploymentIndex> find_deployment(std::string_view name) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -155,6 +156,37 @@ Result<Value> parse_document(std::string_view json, std::string_view what) {
   Error error = builder.error.value_or(config_error({}, "is not valid JSON"));
   if (error.path.empty()) error.message = std::string(what) + " " + error.message;
   return error;
+}
+
+namespace {
+
+nlohmann::json as_json(const Value& value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  switch (value.type) {
+    case Value::Type::null: return nullptr;
+    case Value::Type::boolean: return value.boolean;
+    case Value::Type::text: return value.text;
+    case Value::Type::number:
+      if (std::abs(value.number) < kExact && std::floor(value.number) == value.number) {
+        return static_cast<std::int64_t>(value.number);
+      }
+      return value.number;
+    case Value::Type::list: {
+      nlohmann::json out = nlohmann::json::array();
+      for (const Value& item : value.list) out.push_back(as_json(item));
+      return out;
+    }
+    case Value::Type::table: break;
+  }
+  nlohmann::json out = nlohmann::json::object();
+  for (const auto& [key, item] : value.table) out[key] = as_json(item);
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Value& value) {
+  return as_json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string child_path(std::string_view path, std::string_view key) {

@@ -50,6 +50,9 @@ std::string_view type_name(Value::Type type);
 // gives a byte offset and never the text itself, which may hold a key.
 Result<Value> parse_document(std::string_view json, std::string_view what);
 
+// The value as JSON; whole numbers without a point.
+std::string to_json(const Value& value);
+
 // Paths of the form groups.fast.deployments[1].weight; keys that hold a dot, bracket, quote or
 // space are quoted: deployments."gpt-4.1".model.
 std::string child_path(std::string_view path, std::string_view key);

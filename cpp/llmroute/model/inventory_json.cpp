@@ -108,6 +108,49 @@ Json affinity_json(const AffinitySpec& spec) {
           {"min_prefix_tokens", spec.min_prefix.count}};
 }
 
+Json rules_json(const Inventory& inventory) {
+  Json out = Json::array();
+  for (const Rule& rule : inventory.rules) {
+    Json sets = Json::array();
+    for (std::size_t i = 0; i < slugs<Effect>().size(); ++i) {
+      if (rule.effects().test(i)) sets.push_back(slugs<Effect>()[i]);
+    }
+    out.push_back({{"name", rule.name}, {"mode", slug(rule.mode)}, {"sets", std::move(sets)}});
+  }
+  return out;
+}
+
+Json experiments_json(const Inventory& inventory) {
+  Json out = Json::object();
+  for (const Experiment& experiment : inventory.experiments) {
+    Json arms = Json::array();
+    for (const Arm& arm : experiment.arms) {
+      arms.push_back(
+          {{"name", arm.name},
+           {"share", arm.share},
+           {"group", arm.group ? Json(inventory.groups[*arm.group].name) : Json(nullptr)}});
+    }
+    Json guards = Json::object();
+    for (const Guard& guard : experiment.guards) {
+      guards[std::string(slug(guard.metric))] = guard.worse_by;
+    }
+    out[experiment.name] = {{"kind", slug(experiment.kind)},
+                            {"mode", slug(experiment.mode)},
+                            {"group", inventory.groups[experiment.group].name},
+                            {"arms", std::move(arms)},
+                            {"guard", std::move(guards)}};
+  }
+  return out;
+}
+
+Json constraints_json(const Inventory& inventory) {
+  Json out = Json::array();
+  for (const Constraint& constraint : inventory.constraints) {
+    out.push_back({{"name", constraint.name}});
+  }
+  return out;
+}
+
 Json state_json(const StateSpec& state) {
   return {{"path", state.path.empty() ? Json(nullptr) : Json(state.path)},
           {"busy_ms", to_ms(state.busy)}};
@@ -134,6 +177,11 @@ std::string inventory_json(const Inventory& inventory) {
   out["cache"] = {{"exact", exact ? exact_json(*exact) : Json(nullptr)},
                   {"affinity", affinity ? affinity_json(*affinity) : Json(nullptr)}};
   out["state"] = state_json(inventory.state);
+  out["rules"] = rules_json(inventory);
+  out["constraints"] = constraints_json(inventory);
+  out["experiments"] = experiments_json(inventory);
+  out["human"] = {{"wait_ms", to_ms(inventory.people.wait)},
+                  {"keep_hours", to_seconds(inventory.people.keep) / 3'600}};
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -27,6 +27,7 @@ Fault fault_of(ErrorKind kind) {
     case ErrorKind::policy:
     case ErrorKind::capacity:
     case ErrorKind::budget_exceeded:
+    case ErrorKind::rejected:
     case ErrorKind::all_attempts_failed:
     case ErrorKind::closed: return Fault::router;
     // The caller's clock and the caller's wish; no party failed.

@@ -44,6 +44,7 @@ struct Facts {
   std::uint32_t messages_begin = 0, messages_end = 0;
   std::uint32_t messages = 0;
   std::uint32_t images = 0;
+  bool json_object = false;        // asks for any JSON object as the answer
   Tokens expected_output() const;  // max_output_tokens or the guess, whichever is smaller
 };
 
@@ -56,6 +57,14 @@ LLMROUTE_ENUM(CacheUse, use, refresh, off);
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 // Empty where there is no such key.
 std::string_view find_metadata(const Metadata& metadata, std::string_view key);
+
+// What somebody found out about a request: a number, or a word.
+struct Score {
+  std::string name;
+  double number = 0;
+  std::string word;  // empty: the number counts
+  friend bool operator==(const Score&, const Score&) = default;
+};
 
 struct RequestOptions {
   std::string model;  // group or deployment name; empty: the only group
@@ -75,7 +84,15 @@ struct RequestOptions {
   Priority priority = kStandard;
   std::string conversation;  // id of the caller's; empty: known by its messages
   std::string budget;        // a budget it also counts against; empty: none
+  std::string rule_budget;   // another one, by a rule
   CacheUse cache = CacheUse::use;
+  // What rules may look at, beside the body; never sent to a provider.
+  std::vector<std::string> tags;      // sorted, each once
+  Metadata headers;                   // of the call it came with, names in lower case, sorted
+  std::string region;                 // the caller's; empty: unknown
+  std::vector<Score> scores;          // sorted by name, each once
+  std::vector<std::string> notes;     // for the decision, from before it came here
+  std::string shadow_of;              // id of the request that it mirrors; empty: none
   std::optional<std::uint64_t> seed;  // of this decision; default: drawn from the router's
 };
 
@@ -105,6 +122,8 @@ struct PrefixMark {
   Tokens tokens;  // estimated
 };
 
+struct Ruling;
+
 struct ChatRequest {
   std::string id;  // shown to people; unique within the router
   Body body;       // a JSON object with `messages`; UTF-8; depth checked
@@ -114,6 +133,8 @@ struct ChatRequest {
   std::vector<PrefixMark> prefixes;  // shortest first
   std::string previous_reply;        // id of the reply that it continues; empty: none
   bool sealed_reasoning = false;     // holds reasoning that only the account it came from can read
+  std::shared_ptr<const Ruling>
+      ruling;  // none: no rule book has seen it, or there is nothing in it
 };
 
 }  // namespace llmroute

@@ -5,6 +5,7 @@
 #include "llmroute/model/defaults.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/schema_limits.h"
+#include "llmroute/model/schema_rules.h"
 #include "llmroute/model/schema_texts.h"
 #include "llmroute/model/shapes.h"
 
@@ -46,6 +47,11 @@ constexpr Shape kPerMillion = number_of(Kind::number, 0, kMaxPrice);
 constexpr Shape kWeight = number_of(Kind::number, 0.001, 1e6);
 constexpr Shape kShare = number_of(Kind::number, 0, 1);
 constexpr Shape kPositiveShare = number_of(Kind::number, 0.01, 1);
+constexpr Shape kQualities = map_of(kShare, 1'000, check_name);
+constexpr Shape kQuality = either_of(kShare, kQualities);
+constexpr Shape kEnergy = number_of(Kind::number, 0, 1e6);
+constexpr std::array<std::string_view, 2> kYesNoWords = {"no", "yes"};
+constexpr Shape kYesNo = words_of(kYesNoWords);
 constexpr Shape kCount100 = number_of(Kind::integer, 1, 100);
 constexpr Shape kManyFailures = number_of(Kind::integer, 1, 1e6);
 constexpr Shape kVersion = number_of(Kind::integer, 1, 1);
@@ -94,6 +100,7 @@ constexpr std::array kPriceFields = {
           "a million prompt tokens written to the cache; default: as input",
           {},
           "USD"},
+    Field{"date", &kPlain, "when it was looked up, as 2026-11-01"},
 };
 constexpr Shape kPrice = table_of(kPriceFields);
 
@@ -120,7 +127,14 @@ constexpr std::array kDeploymentFields = {
     Field{"api_keys", &kSecrets, "a pool of them"},
     Field{"region", &kPlain, "where it runs, as eu-central"},
     Field{"retention", &kPlain, "how long prompts are kept there, as none"},
+    Field{"training", &kYesNo, "whether prompts are trained on: no or yes; default: unknown"},
     Field{"tags", &kTags, "your own words for it"},
+    Field{"quality", &kQuality, "0 to 1; or by task, which is metadata.task, with a default"},
+    Field{"energy_wh_per_thousand_tokens",
+          &kEnergy,
+          "of prompts and answers; default: unknown",
+          {},
+          "Wh"},
     Field{"price", &kPrice, "what tokens cost; default: unknown, never free"},
     Field{"limits", &kDeploymentLimits, "what it may be sent; default: anything"},
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
@@ -161,6 +175,7 @@ constexpr std::array kGroupFields = {
     Field{"deployments", &kMembers, "deployment, provider/model, or {use, weight}", {}, {}, true},
     Field{"policy", &kPolicy, "how members are ranked: a name, or {name, options}",
           std::string_view("weighted")},
+    Field{"observe", &kPolicy, "ranks too, and its choice is recorded only; default: none"},
     Field{"hedge", &kHedge, "a second attempt beside a late one; default: none"},
     Field{"fallbacks", &kReferences, "groups that come after it, in order"},
     Field{"on_context_too_long", &kReferences, "groups for prompts too long for all its members"},
@@ -222,11 +237,22 @@ constexpr std::array kRootFields = {
     Field{"queue", &kQueue, "how requests wait in line", Defaults{}},
     Field{"cache", &kCache, "answers kept here, prompts kept warm there", Defaults{}},
     Field{"state", &kState, "where budgets are kept; default: in memory"},
+    Field{"rules", &kRules, "in order; for each effect the first that matches and sets it wins",
+          Items{}},
+    Field{"rules_mode", &kRuleMode, "of all rules, where it is less than their own",
+          std::string_view("apply")},
+    Field{"constraints", &kConstraints, "what holds wherever a request goes", Items{}},
+    Field{"experiments", &kExperiments, "shares of requests that go elsewhere", Defaults{}},
+    Field{"regions", &kRegions, "what is known of places, beside the table that comes along",
+          Defaults{}},
+    Field{"human", &kHuman, "requests that wait for a person", Defaults{}},
+    Field{"routing_tests", &kRoutingTests, "run by llmroute check", Items{}},
 };
 constexpr Shape kRoot = table_of(kRootFields);
 
 constexpr std::array kCatalogueFields = {
     Field{"providers", &kProviders, "by name", {}, {}, true},
+    Field{"regions", &kRegions, "by name", Defaults{}},
 };
 constexpr Shape kCatalogue = table_of(kCatalogueFields);
 

@@ -43,12 +43,15 @@ struct Shape {
   std::string (*check)(std::string_view) = nullptr;      // text: what is wrong with it, or ""
   std::string (*check_key)(std::string_view) = nullptr;  // map: the same for its keys
   bool unique = false;                                   // list: no text twice
+  std::string_view
+      name{};           // table: where it may hold itself, or is long: its name in the JSON Schema
   bool secret = false;  // text: its JSON Schema asks not to store it
 };
 
 // Default of a field: nothing, a value, or (empty table) the defaults of the table's own fields.
 struct Defaults {};
-using Fallback = std::variant<std::monostate, bool, double, std::string_view, Defaults>;
+struct Items {};  // an empty list
+using Fallback = std::variant<std::monostate, bool, double, std::string_view, Defaults, Items>;
 
 struct Field {
   std::string_view key;

@@ -14,9 +14,7 @@ namespace llmroute::schema {
 namespace {
 
 // Words of the configuration that belong to parts still to come: "did you mean" would mislead.
-constexpr std::array<std::string_view, 8> kLaterKeys = {
-    "rules",    "constraints", "experiments",   "log",
-    "baseline", "intents",     "routing_tests", "telemetry"};
+constexpr std::array<std::string_view, 4> kLaterKeys = {"log", "baseline", "intents", "telemetry"};
 
 constexpr double kMaxExactInteger = 9007199254740992.0;  // 2^53
 
@@ -118,7 +116,8 @@ Value value_of(const Field& field) {
   if (const auto* flag = std::get_if<bool>(&field.fallback)) return Value::of(*flag);
   if (const auto* number = std::get_if<double>(&field.fallback)) return Value::of(*number);
   if (const auto* text = std::get_if<std::string_view>(&field.fallback)) return Value::of(*text);
-  return Value::empty(Value::Type::table);
+  const bool list = std::holds_alternative<Items>(field.fallback);
+  return Value::empty(list ? Value::Type::list : Value::Type::table);
 }
 
 const Field* find_field(std::span<const Field> fields, std::string_view key) {
@@ -150,14 +149,23 @@ Result<void> check_table(const Shape& shape, Value& value, const std::string& pa
   return {};
 }
 
+bool takes(const Shape& shape, Value::Type type) {
+  if (shape.kind == Kind::either) return takes(*shape.item, type) || takes(*shape.other, type);
+  if (shape.kind == Kind::policy && type == Value::Type::text) return true;
+  return expected_type(shape.kind) == type;
+}
+
+std::string types_of(const Shape& shape) {
+  if (shape.kind != Kind::either) return std::string(type_name(expected_type(shape.kind)));
+  return types_of(*shape.item) + " or " + types_of(*shape.other);
+}
+
 Result<void> check_either(const Shape& shape, Value& value, const std::string& path,
                           const Value& policies) {
   for (const Shape* choice : {shape.item, shape.other}) {
-    if (value.type == expected_type(choice->kind)) return check(*choice, value, path, policies);
+    if (takes(*choice, value.type)) return check(*choice, value, path, policies);
   }
-  const std::string expected = std::string(type_name(expected_type(shape.item->kind))) + " or " +
-                               std::string(type_name(expected_type(shape.other->kind)));
-  return wrong_type(path, expected, value);
+  return wrong_type(path, types_of(shape), value);
 }
 
 }  // namespace

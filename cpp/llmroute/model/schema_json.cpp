@@ -1,4 +1,5 @@
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "llmroute/model/config.h"
@@ -20,7 +21,10 @@ Json number_json(double value) {
   return value;
 }
 
-Json shape_json(const Shape& shape);
+// Tables that have a name, by it.
+using Definitions = std::map<std::string, Json, std::less<>>;
+
+Json shape_json(const Shape& shape, Definitions& named);
 
 Json limits_json(std::string_view type, const Shape& shape) {
   Json out = {{"type", type}};
@@ -49,12 +53,12 @@ Json fallback_json(const Field& field) {
   return nullptr;
 }
 
-Json table_json(const Shape& shape) {
+Json table_json(const Shape& shape, Definitions& named) {
   Json out = {{"type", "object"}, {"additionalProperties", false}, {"properties", Json::object()}};
   Json required = Json::array();
   for (const Field& field : shape.fields) {
     if (field.hidden) continue;
-    Json property = shape_json(*field.shape);
+    Json property = shape_json(*field.shape, named);
     std::string meaning(field.meaning);
     if (!field.unit.empty()) meaning += " (" + std::string(field.unit) + ")";
     property["description"] = meaning;
@@ -66,28 +70,39 @@ Json table_json(const Shape& shape) {
   return out;
 }
 
-Json list_json(const Shape& shape) {
-  Json out = {{"type", "array"}, {"items", shape_json(*shape.item)}};
+Json list_json(const Shape& shape, Definitions& named) {
+  Json out = {{"type", "array"}, {"items", shape_json(*shape.item, named)}};
   if (shape.min > 0) out["minItems"] = number_json(shape.min);
   if (std::isfinite(shape.max)) out["maxItems"] = number_json(shape.max);
   if (shape.unique) out["uniqueItems"] = true;
   return out;
 }
 
-Json shape_json(const Shape& shape) {
+Json definition_json(const Shape& shape, Definitions& named) {
+  const bool fresh = named.try_emplace(std::string(shape.name)).second;
+  if (fresh) {
+    Json table = table_json(shape, named);  // may come here again, and finds its name taken
+    named[std::string(shape.name)] = std::move(table);
+  }
+  return {{"$ref", "#/$defs/" + std::string(shape.name)}};
+}
+
+Json shape_json(const Shape& shape, Definitions& named) {
   switch (shape.kind) {
     case Kind::boolean: return {{"type", "boolean"}};
     case Kind::integer: return limits_json("integer", shape);
     case Kind::number: return limits_json("number", shape);
     case Kind::text: return text_json(shape);
-    case Kind::list: return list_json(shape);
+    case Kind::list: return list_json(shape, named);
     case Kind::map:
       return {{"type", "object"},
-              {"additionalProperties", shape_json(*shape.item)},
+              {"additionalProperties", shape_json(*shape.item, named)},
               {"maxProperties", number_json(shape.max)}};
-    case Kind::table: return table_json(shape);
+    case Kind::table:
+      return shape.name.empty() ? table_json(shape, named) : definition_json(shape, named);
     case Kind::either:
-      return {{"anyOf", Json::array({shape_json(*shape.item), shape_json(*shape.other)})}};
+      return {{"anyOf",
+               Json::array({shape_json(*shape.item, named), shape_json(*shape.other, named)})}};
     case Kind::policy: break;
   }
   return {{"$ref", "#/$defs/policy"}};
@@ -134,7 +149,9 @@ std::string config_json_schema(std::string_view policy_schema_json) {
   const auto policies = parse_document(policy_schema_json, "the schema of policies");
   Json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"},
               {"title", "llmroute configuration"}};
-  out.update(table_json(schema::configuration()));
+  Definitions named;
+  out.update(table_json(schema::configuration(), named));
+  for (auto& [name, table] : named) out["$defs"][name] = std::move(table);
   out["$defs"]["policy"] = policy_json(policies ? *policies : Value{});
   return out.dump(2);
 }

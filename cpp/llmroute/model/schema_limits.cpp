@@ -58,7 +58,6 @@ constexpr std::array<std::string_view, kPriorities + 3> kPriorityWords = {
     "interactive", "standard", "batch", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 constexpr Shape kPriorityWord = words_of(kPriorityWords);
 constexpr Shape kPriorityNumber = number_of(Kind::integer, 0, kPriorities - 1);
-constexpr Shape kPriority = either_of(kPriorityWord, kPriorityNumber);
 
 constexpr std::array<std::string_view, 3> kExhaustedWords = {"reject", "least_bad", "human"};
 constexpr Shape kExhaustedWord = words_of(kExhaustedWords);
@@ -154,6 +153,7 @@ constexpr std::array kStateFields = {
 }  // namespace
 
 constexpr Shape kDeploymentLimits = table_of(kDeploymentLimitFields);
+constexpr Shape kPriority = either_of(kPriorityWord, kPriorityNumber);
 constexpr Shape kPriorityList = list_of(kPriority, 1, kPriorities);
 constexpr Shape kExhaustedSteps = list_of(kExhaustedStep, 1, 16);
 constexpr Shape kLimitRules = map_of(kLimitRule, kMaxRules, check_name);

@@ -6,6 +6,7 @@
 namespace llmroute::schema {
 
 extern const Shape kDeploymentLimits;  // deployments.NAME.limits
+extern const Shape kPriority;          // of a request
 extern const Shape kPriorityList;      // priorities of a group's member
 extern const Shape kExhaustedSteps;    // groups.NAME.on_exhausted
 extern const Shape kLimitRules;        // [limits]

@@ -159,6 +159,18 @@ std::string check_header_value(std::string_view text) {
   return bad ? "holds a line break or another control character" : "";
 }
 
+std::string check_some(std::string_view text) { return text.empty() ? "is empty" : ""; }
+
+std::string check_clock(std::string_view text) {
+  const bool shaped = text.size() == 5 && text[2] == ':' &&
+                      std::all_of(text.begin(), text.end(),
+                                  [](char c) { return c == ':' || (c >= '0' && c <= '9'); });
+  const std::string hour = shaped ? std::string(text.substr(0, 2)) : "99";
+  const bool known = shaped && text[0] != ':' && text[1] != ':' && text[3] >= '0' &&
+                     text[3] <= '5' && text[4] != ':' && (hour <= "23" || text == "24:00");
+  return known ? "" : "is not a time of day from 00:00 to 24:00, as in \"22:00\"";
+}
+
 std::string joined(std::span<const std::string_view> names) {
   std::string out;
   for (const std::string_view name : names) {

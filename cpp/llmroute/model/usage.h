@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "llmroute/base/enum.h"
 #include "llmroute/base/units.h"
@@ -26,6 +27,7 @@ struct Price {
   std::optional<double> output_usd_per_million;
   std::optional<double> cached_input_usd_per_million;  // absent: billed as input
   std::optional<double> cache_write_usd_per_million;   // absent: billed as input
+  std::string date{};  // when it was looked up, as 2026-11-01; empty: unknown
   bool known() const { return input_usd_per_million && output_usd_per_million; }
 };
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "llmroute/policy/fence.h"
+
 namespace llmroute::policy {
 
 namespace {
@@ -93,7 +95,16 @@ Result<void> Planner::configure(InventoryPtr inventory) {
     if (!made) return made.error();
     by_group.push_back(std::move(*made));
   }
+  std::vector<std::unique_ptr<Policy>> observers(inventory->groups.size());
+  for (std::size_t i = 0; i < observers.size(); ++i) {
+    const Group& group = inventory->groups[i];
+    if (!group.observe) continue;
+    auto made = make_policy(group, group.observe->name, group.observe->options);
+    if (!made) return made.error();
+    observers[i] = std::move(*made);
+  }
   by_group_ = std::move(by_group);
+  observers_ = std::move(observers);
   overrides_.clear();
   fitness_.clear();
   savings_.clear();
@@ -119,6 +130,8 @@ AffinityRecord Planner::plan(GroupIndex group, const ChatRequest& request,
                              const health::Board& board, Instant now, Random& random,
                              std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps,
                              const cache::Preference& preference) {
+  terms_.clear();
+  observed_.clear();
   mark_seen(records);
   consider(group, request, board, now, preference, records);
   if (request.options.order && follow_order(request.options, records)) {
@@ -160,6 +173,8 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
   // What does not change goes into locals: a store into a record could else be one into a member.
   const std::span<const Fitness> fitness = fitness_;
   const std::span<std::uint32_t> seen = seen_;
+  const Ruling* const ruling = ruling_of(request);
+  const bool fenced = ruling != nullptr && !ruling->constraints.empty();
   const bool choosy = !request.options.exclude.empty() || preference.bound;
   const std::uint32_t stamp = stamp_;
   const Priority priority = request.options.priority;
@@ -173,7 +188,10 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     fill(record, d, group, board.hot(d), usd);
     const bool doubtful = choosy || !demand.fits(fitness[d]);
     health::Admission verdict;
-    if (barred) {
+    if (fenced) verdict = breach_of(*ruling, request.facts, d, usd);
+    if (verdict.reason != Reason::kept) {
+      // The end of it: nothing else is looked at.
+    } else if (barred) {
       verdict = {Reason::priority_not_served, static_cast<float>(priority), 0};
     } else if (doubtful) {
       verdict = judge(d, request, preference);
@@ -245,8 +263,9 @@ void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const heal
                         Instant now, Random& random, std::vector<CandidateRecord>& records,
                         std::vector<PlanStep>& steps) {
   if (ranked_.empty()) return;
-  const RankContext context{*inventory_, board, request.facts, now, random};
-  policy_for(group, request.options).rank(context, ranked_);
+  const RankContext context{*inventory_, board, request.facts, now, random, request, &terms_};
+  if (observers_[group]) observe(group, context);
+  policy_for(group, request).rank(context, ranked_);
   for (const Ranked& r : ranked_) {
     CandidateRecord& record = records[r.record];
     record.score = static_cast<float>(r.score);
@@ -297,10 +316,37 @@ void Planner::rescue_last(const health::Board& board, Instant now,
   append(best->group, *best, static_cast<std::uint32_t>(best - records.data()), steps);
 }
 
-Policy& Planner::policy_for(GroupIndex group, const RequestOptions& options) {
-  if (!options.policy || find_policy(*options.policy) == nullptr) return *by_group_[group];
-  auto& made = overrides_[{group, *options.policy}];
-  if (!made) made = find_policy(*options.policy)->make(inventory_->groups[group], {});
+// Before the policy itself, on a copy of the candidates and of the generator: it changes nothing.
+void Planner::observe(GroupIndex group, const RankContext& context) {
+  watched_ = ranked_;
+  Random random = context.random;
+  const RankContext aside{context.inventory, context.board, context.facts,
+                          context.now,       random,        context.request};
+  observers_[group]->rank(aside, watched_);
+  observed_.push_back({inventory_->groups[group].observe->name, watched_.front().deployment});
+}
+
+const Ruling* Planner::ruling_of(const ChatRequest& request) const {
+  const Ruling* ruling = request.ruling.get();
+  return ruling != nullptr && ruling->inventory == inventory_ ? ruling : nullptr;
+}
+
+Policy& Planner::policy_for(GroupIndex group, const ChatRequest& request) {
+  const auto& named = request.options.policy;
+  const Ruling* ruling = ruling_of(request);
+  const PolicyEntry* entry = named ? find_policy(*named) : nullptr;
+  if (entry != nullptr) {
+    auto& made = overrides_[{group, *named}];
+    if (!made) made = entry->make(inventory_->groups[group], {});
+    return *made;
+  }
+  if (ruling == nullptr || ruling->policy == nullptr) return *by_group_[group];
+  // The names of policies hold no such sign.
+  auto& made = overrides_[{group, "#" + std::to_string(ruling->policy_rule)}];
+  if (!made) {
+    made =
+        find_policy(ruling->policy->name)->make(inventory_->groups[group], ruling->policy->options);
+  }
   return *made;
 }
 

@@ -13,6 +13,7 @@
 
 #include "llmroute/base/error.h"
 #include "llmroute/cache/affinity.h"
+#include "llmroute/model/ruling.h"
 #include "llmroute/policy/filter.h"
 #include "llmroute/policy/policy.h"
 
@@ -40,9 +41,17 @@ class Planner {
   // holds the conversation moves to the front of the whole plan, scores and all as they are, unless a
   // Python policy gave the order or attempts there fail at present. What of it holds for the plan's
   // first place is returned.
+  //
+  // Where the request has a ruling of this inventory, what its constraints are against is dropped
+  // before anything else, and the policy of its rule ranks unless the call names one.
   AffinityRecord plan(GroupIndex group, const ChatRequest& request, const health::Board& board,
                       Instant now, Random& random, std::vector<CandidateRecord>& records,
                       std::vector<PlanStep>& steps, const cache::Preference& preference = {});
+
+  // Of the last plan: what a policy that weighs several things looked at, and what those that only
+  // observe would have chosen.
+  const std::vector<TermRecord>& terms() const { return terms_; }
+  const std::vector<ObservedChoice>& observed() const { return observed_; }
 
   // The same for one group alone, without its fallbacks, skipping deployments already in `records`
   // as kept: used for on_context_too_long and on_content_filter. Conversations move nothing here.
@@ -66,7 +75,9 @@ class Planner {
   bool follow_order(const RequestOptions& options, std::vector<CandidateRecord>& records);
   void rescue_last(const health::Board& board, Instant now, std::vector<CandidateRecord>& records,
                    std::vector<PlanStep>& steps);
-  Policy& policy_for(GroupIndex group, const RequestOptions& options);
+  Policy& policy_for(GroupIndex group, const ChatRequest& request);
+  const Ruling* ruling_of(const ChatRequest& request) const;
+  void observe(GroupIndex group, const RankContext& context);
   void mark_seen(const std::vector<CandidateRecord>& records);
 
   struct Place {  // a member of a group, side by side in memory
@@ -81,7 +92,10 @@ class Planner {
   std::vector<double> savings_;             // parallel; USD per input token that is warm
   std::vector<std::unique_ptr<Policy>> by_group_;
   std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>> overrides_;
-  std::vector<Ranked> ranked_;       // scratch
+  std::vector<std::unique_ptr<Policy>> observers_;  // by group; null: none
+  std::vector<Ranked> ranked_, watched_;            // scratch
+  std::vector<TermRecord> terms_;
+  std::vector<ObservedChoice> observed_;
   std::vector<std::uint32_t> seen_;  // scratch: stamp of the plan that has seen a deployment
   std::uint32_t stamp_ = 0;
 };

@@ -32,6 +32,9 @@ struct RankContext {
   const Facts& facts;
   Instant now;
   Random& random;
+  const ChatRequest& request;
+  // Where a policy that weighs several things writes them down; null: nobody looks.
+  std::vector<TermRecord>* terms = nullptr;
 };
 
 // One candidate that the filters kept. The policy fills `score` (lower is better) and

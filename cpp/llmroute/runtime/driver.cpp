@@ -72,7 +72,11 @@ void Driver::send(Submission submission) {
     request.inventory = brain_.dispatcher.inventory();
     request.keys = brain_.keys;
     const Instant now = loop_.now();
-    request.id = brain_.dispatcher.submit(request.request, now, loop_.clock().wall_now(), actions_);
+    const WallTime wall = loop_.clock().wall_now();
+    // Judged on its caller's thread, unless the configuration has changed since.
+    const policy::RuleBook& book = *brain_.dispatcher.rule_book();
+    if (!book.covers(*request.request)) request.request = book.apply(request.request, wall);
+    request.id = brain_.dispatcher.submit(request.request, now, wall, actions_);
     brain_.dispatcher.note_planned(request.id, loop_.now() - now);
     if (submission.cache) brain_.dispatcher.note_cache(request.id, CacheStatus::miss);
   }
@@ -147,6 +151,7 @@ void Driver::on_content(Attempt& attempt, Duration ttft) {
 
 bool Driver::on_deltas(Attempt& attempt, std::vector<Delta>& deltas) {
   ActiveRequest& active = *attempt.owner();
+  if (!active.queue) return true;  // mirrored: nobody reads
   for (const Delta& delta : deltas) active.unread += weight_of(delta);
   flights_.on_deltas(active.ticket, deltas);
   Completion completion;
@@ -272,7 +277,7 @@ void Driver::execute(engine::SetTimer& action) {
 
 void Driver::execute(engine::EmitRestart& action) {
   ActiveRequest* active = find(action.request);
-  if (active == nullptr) return;
+  if (active == nullptr || !active->queue) return;
   Completion completion;
   completion.ticket = active->ticket;
   completion.deltas.emplace_back();
@@ -323,10 +328,21 @@ void Driver::finish(ActiveRequest& active, Completion completion) {
     release(*attempt);
   }
   const std::shared_ptr<CompletionQueue> queue = std::move(active.queue);
+  if (!queue) --mirrored_;
   by_ticket_.erase(active.ticket);
   active_.erase(active.id);
   brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
-  queue->push(std::move(completion));
+  if (queue) queue->push(std::move(completion));
+}
+
+void Driver::execute(engine::Mirror& action) {
+  if (closing_ || mirrored_ >= defaults::kMaxMirrored) return;
+  ++mirrored_;
+  brain_.in_flight.fetch_add(1, std::memory_order_relaxed);
+  Submission submission;
+  submission.ticket = next_mirror_++;
+  submission.request = std::move(action.request);
+  send(std::move(submission));
 }
 
 // --- small parts --------------------------------------------------------------------------------

@@ -39,8 +39,8 @@ struct ActiveRequest {
   Ticket ticket = 0;
   engine::RequestId id = 0;
   std::shared_ptr<const ChatRequest> request;
-  std::shared_ptr<CompletionQueue> queue;
-  InventoryPtr inventory;  // the one its indices belong to
+  std::shared_ptr<CompletionQueue> queue;  // null: mirrored, nobody waits for it
+  InventoryPtr inventory;                  // the one its indices belong to
   std::shared_ptr<KeyRing> keys;
   std::vector<Attempt*> attempts;  // running now
   std::shared_ptr<const RawReply> reply;
@@ -81,6 +81,7 @@ class Driver final : public AttemptHost, private FlightHost {
   void execute(engine::EmitRestart& action);
   void execute(engine::Finish& action);
   void execute(engine::AskStore& action);
+  void execute(engine::Mirror& action);
   void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
               std::vector<std::string> dropped);
   void on_timer(engine::RequestId id);
@@ -101,6 +102,8 @@ class Driver final : public AttemptHost, private FlightHost {
   std::vector<std::unique_ptr<Attempt>> attempts_;  // all there are
   std::vector<Attempt*> idle_;
   engine::Actions actions_;
+  Ticket next_mirror_ = Ticket{1} << 62U;  // beside those that routers give out
+  std::size_t mirrored_ = 0;               // in flight
   bool running_ = false;
   bool closing_ = false;
 };

@@ -28,6 +28,12 @@ Decision borrowed_decision(const CachePlan& plan, const ChatRequest& request, Wa
   decision.facts = request.facts;
   decision.metadata = request.options.metadata;
   decision.priority = request.options.priority;
+  decision.notes = request.options.notes;
+  if (const Ruling* ruling = request.ruling.get()) {
+    decision.rules = ruling->rules;
+    decision.constraints = ruling->constraints;
+    decision.experiments = ruling->experiments;
+  }
   decision.cost = Cost{Usd{}, CostKind::exact};
   return decision;
 }
@@ -46,22 +52,27 @@ void ReplyCache::configure(InventoryPtr inventory) {
   rules_ = std::move(rules);
 }
 
-CachePlan ReplyCache::plan(const ChatRequest& request) const {
+CachePlan ReplyCache::plan(const ChatRequest& request, const policy::RuleBook& book) const {
   const RequestOptions& options = request.options;
   CachePlan plan;
   {
     const std::lock_guard lock(mutex_);
-    if (!rules_ || options.cache == CacheUse::off) return {};
+    // Another configuration than the book's has just come: this one request goes without.
+    if (!rules_ || options.cache == CacheUse::off || rules_->inventory != book.inventory())
+      return {};
     plan.rules = rules_;
   }
   const CacheRules& rules = *plan.rules;
-  const auto group = group_asked(*rules.inventory, options.model);
+  const Ruling* ruling = request.ruling.get();
+  if (ruling != nullptr && (ruling->refusal != nullptr || ruling->shadow)) return {};
+  const auto group = policy::group_of(*rules.inventory, request);
   const auto partition = cache::partition_of(rules.spec.by, options.metadata);
   if (!group || !partition) return {};
   plan.group = *group;
   plan.look = options.cache == CacheUse::use;
-  const auto key = cache::request_key(request, {*partition, rules.inventory->groups[*group].name,
-                                                rules.fingerprints[*group], rules.by_priority});
+  const auto key = cache::request_key(
+      request, {*partition, rules.inventory->groups[*group].name, rules.fingerprints[*group],
+                rules.by_priority, book.fence(request)});
   if (!key) return {};
   plan.key = *key;
   return plan;

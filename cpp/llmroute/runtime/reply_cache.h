@@ -16,6 +16,7 @@
 #include "llmroute/cache/lru.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/model/request.h"
+#include "llmroute/policy/rule_book.h"
 #include "llmroute/runtime/completion.h"
 
 namespace llmroute::runtime {
@@ -49,7 +50,9 @@ class ReplyCache {
   // Takes the rules of a new configuration; without [cache.exact] everything is forgotten.
   void configure(InventoryPtr inventory);
 
-  CachePlan plan(const ChatRequest& request) const;
+  // `book` has judged the request; what its constraints leave open divides the cache, so that nobody
+  // is given an answer from where its own request could not have gone.
+  CachePlan plan(const ChatRequest& request, const policy::RuleBook& book) const;
   // The answer that is kept, if there is one. `asked`: when the request came in. `again`: it was
   // looked for before, and may have come since.
   std::optional<Completion> answer(const CachePlan& plan, Ticket ticket, const ChatRequest& request,

@@ -66,7 +66,11 @@ class Router::Impl {
                 std::shared_ptr<CompletionQueue> queue) {
     Command command;
     const Ticket ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
-    if (answer_from_cache(ticket, *request, *queue, command.submission.cache)) return ticket;
+    const policy::RuleBookPtr book = rule_book();
+    request = book->apply(std::move(request), clock_.wall_now());
+    if (answer_from_cache(ticket, *request, *book, *queue, command.submission.cache)) {
+      return ticket;
+    }
     command.submission.ticket = ticket;
     command.submission.request = std::move(request);
     command.submission.queue = std::move(queue);
@@ -124,6 +128,10 @@ class Router::Impl {
     const std::lock_guard lock(brain_.mutex);
     return brain_.dispatcher.inventory();
   }
+  policy::RuleBookPtr rule_book() const {
+    const std::lock_guard lock(brain_.mutex);
+    return brain_.dispatcher.rule_book();
+  }
   std::size_t in_flight() const {
     return static_cast<std::size_t>(brain_.in_flight.load(std::memory_order_relaxed));
   }
@@ -154,10 +162,10 @@ class Router::Impl {
   }
 
   // On the caller's thread, without a word to the loop's.
-  bool answer_from_cache(Ticket ticket, const ChatRequest& request, CompletionQueue& queue,
-                         CachePlan& plan) {
+  bool answer_from_cache(Ticket ticket, const ChatRequest& request, const policy::RuleBook& book,
+                         CompletionQueue& queue, CachePlan& plan) {
     const Instant asked = clock_.now();
-    plan = cache_.plan(request);
+    plan = cache_.plan(request, book);
     if (!plan.look || closed()) return false;
     auto answer = cache_.answer(plan, ticket, request, asked, clock_);
     if (!answer) return false;
@@ -237,6 +245,13 @@ void Router::resume(Ticket ticket, std::size_t bytes) {
   command.submission.ticket = ticket;
   impl_->send(std::move(command));
 }
+
+std::shared_ptr<const ChatRequest> Router::judged(
+    std::shared_ptr<const ChatRequest> request) const {
+  return impl_->rule_book()->apply(std::move(request), impl_->clock().wall_now());
+}
+
+std::vector<std::string> Router::scores() const { return impl_->rule_book()->scores(); }
 
 DecisionPtr Router::explain(const ChatRequest& request) const {
   Brain& brain = impl_->brain();

@@ -53,6 +53,10 @@ class Router {
   // A reader took that much (weight_of) out of its stream: the socket may be read again.
   void resume(Ticket ticket, std::size_t bytes);
 
+  // The request as rules leave it, with its ruling.
+  std::shared_ptr<const ChatRequest> judged(std::shared_ptr<const ChatRequest> request) const;
+  // Scores that rules and constraints ask for.
+  std::vector<std::string> scores() const;
   DecisionPtr explain(const ChatRequest& request) const;
   // The candidates that the filters keep, in the order of the decision.
   std::vector<CandidateView> candidates(const ChatRequest& request) const;

@@ -50,7 +50,9 @@ struct Call {
   Random chance{0};
 };
 
-struct Asked {  // what is kept per request
+struct Asked {  // what is kept per request, mirrored ones included; by its id
+  std::uint32_t row = 0;
+  bool mirrored = false;
   std::uint32_t timer_stamp = 0;
   std::array<std::uint32_t, 2> calls = {kNone, kNone};
 };
@@ -72,7 +74,7 @@ class Simulator {
       report_.deployments.push_back(deployment.name);
     }
     report_.tenants = callers_.tenants();
-    asked_.resize(traffic.rows.size());
+    asked_.reserve(traffic.rows.size());
     report_.columns.resize(traffic.rows.size());
   }
 
@@ -116,14 +118,20 @@ class Simulator {
     report_.columns.at_ms[index] = to_ms(row.at);
     report_.columns.tenant[index] = callers_.tenant(row.labels);
     report_.columns.priority[index] = row.priority;
+    if (request->id.empty()) request->id = std::to_string(index + 1);
     const WallTime wall = traffic_.start + (now_ - kStart);
     if (hooks_.choose) {
       request->body = Body(std::string_view(R"({"messages":[]})"), nullptr);
       hooks_.choose(request, inventory_,
                     engine::candidate_views(dispatcher_, *request, now_, wall));
     }
+    asked_.emplace_back().row = static_cast<std::uint32_t>(index);
     dispatcher_.submit(std::move(request), now_, wall, actions_);
     act();
+  }
+
+  const TrafficRow& row_of(RequestId request) const {
+    return traffic_.rows[asked_[request - 1].row];
   }
 
   void handle(const Event& event) {
@@ -163,7 +171,7 @@ class Simulator {
       outcome.ttft = outcome.total;  // a whole reply comes all at once
     }
     if (!outcome.failure) {
-      const TrafficRow& row = traffic_.rows[call.request - 1];
+      const TrafficRow& row = row_of(call.request);
       outcome.usage.input = Tokens{row.prompt_tokens};
       outcome.usage.output = Tokens{row.answer_tokens()};
       outcome.usage.reported = true;
@@ -181,7 +189,9 @@ class Simulator {
   void act() {
     for (std::size_t i = 0; i < actions_.size(); ++i) {
       if (hooks_.on_action) hooks_.on_action(actions_[i], now_ - kStart);
-      std::visit([this](auto& action) { execute(action); }, actions_[i]);
+      // A copy: what it brings may move the others.
+      engine::Action action = std::move(actions_[i]);
+      std::visit([this](auto& one) { execute(one); }, action);
     }
     actions_.clear();
   }
@@ -235,8 +245,17 @@ class Simulator {
     asks_.push_back(std::move(ask));
   }
 
+  void execute(engine::Mirror& mirror) {
+    Asked& asked = asked_.emplace_back();
+    asked.row = asked_[mirror.of - 1].row;
+    asked.mirrored = true;
+    const WallTime wall = traffic_.start + (now_ - kStart);
+    dispatcher_.submit(std::move(mirror.request), now_, wall, actions_);
+  }
+
   void execute(const engine::Finish& finish) {
-    const std::size_t row = finish.request - 1;
+    if (asked_[finish.request - 1].mirrored) return;
+    const std::size_t row = asked_[finish.request - 1].row;
     const Decision& decision = *finish.decision;
     report_.columns.set(row, decision);
     report_.columns.quality[row] =
@@ -255,7 +274,7 @@ class Simulator {
   void serve(std::uint32_t slot) {
     Call& call = calls_[slot];
     call.served = true;
-    const std::int32_t output = traffic_.rows[call.request - 1].answer_tokens();
+    const std::int32_t output = row_of(call.request).answer_tokens();
     begin(slot, providers_[call.deployment].serve(now_, call.chance, output));
   }
 

@@ -118,13 +118,31 @@ const char* append_escape(std::string& out, const char* p, const char* end) {
   return p;
 }
 
-void append_unescaped(std::string& out, std::string_view escaped) {
+// Where the text up to `cut` ends between two characters.
+const char* whole_characters(const char* begin, const char* cut) {
+  while (cut != begin && (static_cast<unsigned char>(*cut) & 0xC0U) == 0x80U) --cut;
+  return cut;
+}
+
+void append_unescaped(std::string& out, std::string_view escaped, std::size_t max_bytes) {
   const char* p = escaped.data();
   const char* end = p + escaped.size();
+  const std::size_t begin = out.size();
   while (p < end) {
-    const char* stop = detail::find_quote(p, end);
+    const std::size_t room = max_bytes - (out.size() - begin);
+    const bool last = room < static_cast<std::size_t>(end - p);  // of what may be plain text
+    const char* stop = detail::find_quote(p, last ? p + room : end);
+    if (last && stop == p + room) {
+      out.append(p, whole_characters(p, stop));
+      return;
+    }
     out.append(p, stop);
+    const std::size_t plain = out.size();
     p = stop == end ? end : append_escape(out, stop, end);
+    if (out.size() - begin > max_bytes) {
+      out.resize(plain);
+      return;
+    }
   }
 }
 
@@ -165,9 +183,11 @@ std::string JsonView::string() const {
   return out;
 }
 
-bool JsonView::append_string(std::string& out) const {
+bool JsonView::append_string(std::string& out) const { return append_string(out, text_.size()); }
+
+bool JsonView::append_string(std::string& out, std::size_t max_bytes) const {
   if (!is_string() || text_.size() < 2) return false;
-  append_unescaped(out, text_.substr(1, text_.size() - 2));
+  append_unescaped(out, text_.substr(1, text_.size() - 2), max_bytes);
   return true;
 }
 

@@ -6,6 +6,7 @@
 // the bound. Thread-compatible.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,6 +52,8 @@ class JsonView {
   std::string string() const;
   // Appends the unescaped text; false for anything but a string.
   bool append_string(std::string& out) const;
+  // The same for at most `max_bytes` of it, cut between two characters; no more of it is read.
+  bool append_string(std::string& out, std::size_t max_bytes) const;
   // True without allocating where the string equals `text`.
   bool equals(std::string_view text) const;
   std::optional<std::int64_t> integer() const;  // numbers with an integral value in range

@@ -120,6 +120,39 @@ TEST(JsonWriter, EscapesSoThatReadingGivesTheSameBack) {
   }
 }
 
+TEST(JsonView, AppendsNoMoreThanAskedForAndWholeCharacters) {
+  struct Case {
+    std::string json;
+    std::size_t max_bytes;
+    std::string appended;
+  };
+  const std::vector<Case> cases = {
+      {R"("abc")", 0, ""},
+      {R"("abc")", 2, "ab"},
+      {R"("abc")", 3, "abc"},
+      {R"("abc")", 9, "abc"},
+      {R"("")", 3, ""},
+      {R"("ab  ")", 3, "ab "},
+      {R"("a\nb")", 1, "a"},
+      {R"("a\nb")", 2, "a\n"},
+      {R"("a\nb")", 3, "a\nb"},
+      {"\"a\xC3\xA9z\"", 2, "a"},
+      {"\"a\xC3\xA9z\"", 3, "a\xC3\xA9"},
+      {R"("a\u00e9z")", 2, "a"},
+      {R"("a\u00e9z")", 3, "a\xC3\xA9"},
+      {R"("\ud83d\ude00")", 3, ""},
+      {R"("\ud83d\ude00\"")", 4, "\xF0\x9F\x98\x80"},
+  };
+  for (const Case& c : cases) {
+    std::string out = "=";
+    EXPECT_TRUE(JsonView(c.json).append_string(out, c.max_bytes));
+    EXPECT_EQ(out, "=" + c.appended) << c.json << " " << c.max_bytes;
+  }
+  std::string untouched = "x";
+  EXPECT_FALSE(JsonView("17").append_string(untouched, 5));
+  EXPECT_EQ(untouched, "x");
+}
+
 TEST(JsonView, AKnownValueIsNotReadAgain) {
   // Quotes that would confuse a second reading prove that there is none.
   const std::string text = R"({"a":1,"big":[""""""],"z":2})";
