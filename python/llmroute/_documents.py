@@ -55,9 +55,10 @@ def document_of(loaded: LoadedConfig) -> tuple[dict[str, Any], bool]:
 def _without_offsets(value: Any) -> Any:
     """Leave out what the loader put beside names of time zones."""
     if isinstance(value, dict):
-        return {
-            key: _without_offsets(item) for key, item in value.items() if key != "timezone_offsets"
-        }
+        made = {key: _without_offsets(item) for key, item in value.items()}
+        if "timezone" in made:
+            made.pop("timezone_offsets", None)
+        return made
     return [_without_offsets(item) for item in value] if isinstance(value, list) else value
 
 

@@ -216,7 +216,7 @@ class History:
             meaning = json.loads(_core.check_config(loaded.json, loaded.catalogue_json))
             document, whole = _documents.document_of(loaded)
             if not force:
-                self._refuse_loss(old, document, meaning)
+                self._refuse_loss(old, loaded, meaning)
             wanted = self._record(old.number + 1, document, whole, loaded, who, why, old)
             number = self._claim(wanted)
             try:
@@ -229,7 +229,7 @@ class History:
             adopt(loaded)
             return version
 
-    def _refuse_loss(self, old: Version, document: dict[str, Any], meaning: dict[str, Any]) -> None:
+    def _refuse_loss(self, old: Version, loaded: LoadedConfig, meaning: dict[str, Any]) -> None:
         traffic = self._core.traffic()
         known = {*meaning["groups"], *meaning["deployments"]}
         callable_alone = len(meaning["groups"] or meaning["deployments"]) == 1
@@ -255,8 +255,12 @@ class History:
         if unnamed := traffic.pop("", 0):
             only = next(iter(named), "")
             traffic[only] = traffic.get(only, 0) + unnamed
-        for finding in lint.refusals(old.document, document, traffic):
-            raise ConfigError(str(finding))
+        before = json.loads(self._loaded[old.number].json)
+        for finding in lint.refusals(before, json.loads(loaded.json), traffic):
+            raise ConfigError(
+                f"{finding.message} ({finding.slug}); change it, or reload with force=True",
+                path=finding.path,
+            )
 
     def after_fork(self) -> None:
         """In a child: whoever held the lock does not exist here."""

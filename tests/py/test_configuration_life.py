@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import types
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -109,6 +110,35 @@ def test_requests_that_name_nothing_go_on(alpha: SimulatedProvider) -> None:
         with pytest.raises(ConfigError, match="several groups, and 1 requests named none"):
             router.reload(two)
         assert router.chat("hi").deployment == "b"
+
+
+def test_what_the_linter_refuses_is_refused(
+    alpha: SimulatedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, Any, dict[str, int]]] = []
+
+    def refusals(old: Any, new: Any, traffic: dict[str, int]) -> list[Any]:
+        asked.append((old, new, traffic))
+        finding = types.SimpleNamespace(
+            path="groups.fast", message="nobody is left", slug="group_emptied"
+        )
+        return [finding] if new["groups"]["fast"]["policy"] == "weighted" else []
+
+    monkeypatch.setitem(sys.modules, "llmroute.lint", types.SimpleNamespace(refusals=refusals))
+    old = {"deployments": {"a": alpha.deployment()}, "groups": plain()["groups"]}
+    new = {**old, "groups": plain("weighted")["groups"]}
+    with Router(old) as router:
+        router.chat("hi")
+        router.chat("hi", model="fast")
+        router.chat("hi", model="a")
+        with pytest.raises(ConfigError, match=r"nobody is left \(group_emptied\).*force") as caught:
+            router.reload(new)
+        assert caught.value.path == "groups.fast"
+        assert asked == [(old, new, {"fast": 2, "a": 1})]
+        assert router.version == 1
+        assert router.reload(new, force=True).number == 2
+        assert router.rollback(1).number == 3
+        assert len(asked) == 2
 
 
 def test_the_file_and_line_of_what_is_refused_are_named(tmp_path: Path) -> None:

@@ -61,6 +61,18 @@ def test_what_the_loader_adds_is_left_out() -> None:
     assert config.load(document).json == loaded.json
 
 
+def test_what_it_adds_to_conditions_is_left_out_too() -> None:
+    night = {"from": "22:00", "to": "06:00", "timezone": "Europe/Berlin"}
+    rule = {
+        "name": "night",
+        "when": {"any": [{"time": night}, {"metadata": {"timezone_offsets": "x"}}]},
+        "then": {"priority": "batch"},
+    }
+    loaded = config.load({"rules": [rule]})
+    assert loaded.json.count("timezone_offsets") == 2
+    assert _documents.document_of(loaded) == ({"rules": [rule]}, True)
+
+
 def test_two_that_say_the_same_have_one_digest() -> None:
     one = {"a": 1, "b": {"c": [1, 2], "d": "x"}}
     assert _documents.digest(one) == _documents.digest({"b": {"d": "x", "c": [1, 2]}, "a": 1})

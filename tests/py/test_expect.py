@@ -168,6 +168,54 @@ def test_what_is_wrong_with_a_file_is_said_with_its_line(tmp_path: Path) -> None
         expect(file)
 
 
+# --- rules and constraints ------------------------------------------------------------------------
+
+RULED = config(
+    rules=[
+        {
+            "name": "night",
+            "when": {"time": {"from": "22:00", "to": "06:00"}},
+            "then": {"group": "safe"},
+        },
+        {"name": "beta", "when": {"tags": "beta"}, "then": {"pin": "spare"}},
+        {"name": "team", "when": {"header": {"x-team": "core"}}, "then": {"chain": ["large"]}},
+        {"name": "upset", "when": {"sentiment": {"below": 0}}, "then": {"reject": "Calm down."}},
+        {"name": "gold", "when": {"metadata": {"plan": "gold"}}, "then": {"group": "safe"}},
+        {"name": "abroad", "when": {"region": "us-*"}, "then": {"policy": "least_cost"}},
+    ],
+    constraints=[
+        {"name": "secret", "when": {"tags": "secret"}, "require": {"provider_deny": ["openai"]}}
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen", "because"),
+    [
+        ({}, "small", "ordered"),
+        ({"at": "2026-01-05T23:00:00Z"}, "safe", "night"),
+        ({"tags": ["beta"]}, "spare", "beta"),
+        ({"headers": {"X-Team": "core"}}, "large", "team"),
+        ({"metadata": {"plan": "gold"}}, "safe", "gold"),
+        ({"region": "us-east"}, "fast", "abroad"),
+        ({"scores": {"sentiment": 0.5}}, "small", "ordered"),
+        ({"metadata": None, "tags": None}, "small", "ordered"),
+    ],
+)
+def test_rules_are_tested(given: dict[str, Any], chosen: str, because: str) -> None:
+    given = {"at": "2026-01-05T12:00:00Z", **given}
+    expect(RULED).given("hi", model="fast", **given).chooses(chosen).because(because)
+
+
+def test_refusals_of_rules_and_constraints_are_tested() -> None:
+    noon = "2026-01-05T12:00:00Z"
+    routes = expect(RULED)
+    upset = routes.given("hi", model="fast", scores={"sentiment": -0.5}, at=noon)
+    upset.rejects("calm down").because("upset")
+    secret = routes.given("hi", model="fast", tags=["secret"], at=noon)
+    secret.rejects().drops("small", because="provider_not_allowed").because("secret")
+
+
 # --- tests that stand in the configuration --------------------------------------------------------
 
 CASES = [
@@ -210,6 +258,16 @@ def test_results_are_data() -> None:
     assert bad.to_dict()["decision"]["group"] == "fast"
     assert json.dumps(bad.to_dict())
     assert isinstance(bad, RoutingTestResult)
+
+
+def test_routing_tests_of_a_file(tmp_path: Path) -> None:
+    tests = [test for test, _ in CASES[:5]]
+    tests[4] = {**tests[4], "name": "safe is safe"}
+    file = tmp_path / "llmroute.json"
+    file.write_text(json.dumps(config(routing_tests=tests)))
+    results = run_routing_tests(file)
+    assert [result.ok for result in results] == [True, True, True, True, False]
+    assert [result.name for result in results[3:]] == ["routing_tests[3]", "safe is safe"]
 
 
 def test_a_configuration_without_tests_has_no_results() -> None:

@@ -7,14 +7,23 @@ import json
 import pickle
 import sqlite3
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmroute import AsyncRouter, CapacityError, ClosedError, InvalidRequestError, Router, inbox
+from llmroute import (
+    AsyncRouter,
+    CapacityError,
+    ClosedError,
+    InvalidRequestError,
+    LlmrouteError,
+    Router,
+    inbox,
+)
 from llmroute.cli import main
-from llmroute.testing import SimulatedProvider
+from llmroute.testing import ManualClock, SimulatedProvider
 from provider_probe import eventually
 
 
@@ -292,6 +301,44 @@ def test_what_is_not_handed_over_is_not_written_down(provider, tmp_path):
             router.chat("nobody may read this", model="fast")
         assert router.inbox() == []
     assert b"may read" not in path.read_bytes()
+
+
+def test_how_long_is_configured(provider):
+    human = {"wait_ms": 0, "keep_hours": 2}
+    with Router(config(provider, human=human)) as router:
+        router.chat("first", model="fast")
+        with pytest.raises(CapacityError) as caught:
+            router.chat("second", model="fast")
+        (parked,) = router.inbox()
+    assert caught.value.parked == parked.id
+    assert parked.keep_s == 7_200
+    asked, until = (datetime.fromisoformat(at[:-1]) for at in (parked.asked_at, parked.until))
+    assert until - asked == timedelta(hours=2)
+
+
+def test_what_is_kept_long_enough_is_forgotten(provider):
+    clock = ManualClock()
+    with Router(config(provider, human={"wait_ms": 0, "keep_hours": 2}), clock=clock) as router:
+        router.chat("first", model="fast")
+        with pytest.raises(CapacityError) as caught:
+            router.chat("second", model="fast")
+        clock.advance_ms(7_200_000)
+        assert router.inbox() == []
+        with pytest.raises(InvalidRequestError):
+            router.answer(caught.value.parked, "too late")
+
+
+def test_a_rule_hands_over_too(provider):
+    rule = {"name": "upset", "when": {"keywords": ["lawyer"]}, "then": {"human": True}}
+    document = {"deployments": {"a": provider.deployment()}, "rules": [rule]}
+    with Router(document, human=lambda request, decision: "I call you.") as router:
+        assert router.chat("hello").deployment == "a"
+        assert router.chat("I will call my lawyer").text == "I call you."
+    with Router({**document, "human": {"wait_ms": 0}}) as router:
+        with pytest.raises(LlmrouteError) as caught:
+            router.chat("I will call my lawyer")
+        assert [one.id for one in router.inbox()] == [caught.value.parked]
+        assert router.inbox()[0].decision["rules"][0]["rule"] == "upset"
 
 
 def test_one_id_of_two_processes_is_two_requests(provider, tmp_path):
