@@ -63,6 +63,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
   asked_ = kept_counts(*inventory_, asked_, *inventory);
+  experiments_.configure(*book);
   book_ = std::move(*book);
   inventory_ = std::move(inventory);
   return {};
@@ -123,7 +124,7 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
     drop_finished(id);
   }
   if (!queue_.empty()) serve_lines(s);
-  for (const DecisionPtr& decision : finished_) learn_from(*decision);
+  for (const DecisionPtr& decision : finished_) learn_from(*decision, s.actions);
   finished_.clear();
   for (limits::Budgets::Ask& ask : budgets_.take_asks()) {
     s.actions.push_back(AskStore{ask.number, std::move(ask.wish)});
@@ -131,7 +132,10 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
 }
 
 // What policies and experiments make of a request that has ended.
-void Dispatcher::learn_from(const Decision&) {}
+void Dispatcher::learn_from(const Decision& decision, Actions& actions) {
+  if (!experiments_.note(decision)) return;
+  for (Switched& switched : experiments_.take_switched()) actions.emplace_back(std::move(switched));
+}
 
 void Dispatcher::serve_lines(Surroundings& s) {
   for (const std::string& line : queue_.lines()) {

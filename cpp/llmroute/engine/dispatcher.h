@@ -18,6 +18,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/cache/affinity.h"
+#include "llmroute/engine/experiments.h"
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
@@ -65,8 +66,8 @@ struct Mirror {  // submit it as if somebody had asked; nobody waits for its ans
   RequestId of;  // that has just finished
   std::shared_ptr<const ChatRequest> request;
 };
-using Action =
-    std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore, Mirror>;
+using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore,
+                            Mirror, Switched>;
 using Actions = std::vector<Action>;
 
 class RequestMachine;
@@ -110,6 +111,9 @@ class Dispatcher {
   std::vector<std::pair<std::string, std::int64_t>> take_unspent();
   // Events for a request that has finished are ignored: they may be on their way already.
 
+  Experiments& experiments() { return experiments_; }
+  const Experiments& experiments() const { return experiments_; }
+
   // Plans without calling anyone: what `llmroute explain` and Python policies see. Draws what the
   // next request would draw and leaves it to that request.
   DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
@@ -135,12 +139,13 @@ class Dispatcher {
   RequestMachine* find(RequestId request);
   // Behind every event: who finished goes, who waits has its turn, what budgets want is asked for.
   void settle(RequestId request, Surroundings& s);
-  void learn_from(const Decision& decision);
+  void learn_from(const Decision& decision, Actions& actions);
   void serve_lines(Surroundings& s);
   bool serve_line(const std::string& line, Surroundings& s);
 
   InventoryPtr inventory_;
   policy::RuleBookPtr book_;
+  Experiments experiments_;
   health::Board board_;
   limits::Ledger ledger_;
   limits::Budgets budgets_;
