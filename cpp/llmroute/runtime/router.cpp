@@ -317,6 +317,25 @@ std::string Router::health_json() const {
   return text;
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> Router::traffic() const {
+  const std::lock_guard lock(impl_->brain().mutex);
+  return impl_->brain().dispatcher.traffic();
+}
+
+void Router::pretend(DeploymentIndex deployment, const Failure& failure, std::size_t most) {
+  Outcome outcome;
+  outcome.failure = failure;
+  const Instant now = impl_->clock().now();
+  const std::lock_guard lock(impl_->brain().mutex);
+  engine::Dispatcher& dispatcher = impl_->brain().dispatcher;
+  const std::size_t keys = dispatcher.inventory()->deployments[deployment].keys.size();
+  for (std::size_t i = 0; i < most; ++i) {
+    if (dispatcher.board().admit(deployment, now).reason != Reason::kept) return;
+    const std::size_t key = keys == 0 ? 0 : i % keys;
+    dispatcher.pretend(deployment, static_cast<std::uint16_t>(key), now, outcome);
+  }
+}
+
 Result<void> Router::switch_experiment(std::string_view name, std::string_view arm,
                                        std::string_view reason) {
   return impl_->switch_experiment(name, arm, reason);
