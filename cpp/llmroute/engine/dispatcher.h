@@ -18,6 +18,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/cache/affinity.h"
+#include "llmroute/engine/answers.h"
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
@@ -114,6 +115,11 @@ class Dispatcher {
   // next request would draw and leaves it to that request.
   DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
 
+  // What somebody makes of an answer, 0 (useless) to 1: policies that weigh feedback learn from it.
+  // Said again, it takes the place of what was said before. ErrorKind::invalid_argument for another
+  // score, and for a request that is not known, not known any more, or was not answered.
+  Result<void> feedback(const std::string& request_id, double score);
+
   const health::Board& board() const { return board_; }
   const RetryBudget& retry_budget() const { return retry_budget_; }
   std::size_t in_flight() const { return requests_.size(); }
@@ -145,6 +151,7 @@ class Dispatcher {
   HedgeBudgets hedge_budgets_;
   Proofs proofs_;
   cache::Affinity affinity_;
+  Answers answers_;
   std::vector<policy::PlanStep> scratch_;
   std::vector<DecisionPtr> finished_;
   Random random_;

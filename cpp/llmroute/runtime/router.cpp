@@ -266,6 +266,12 @@ std::vector<CandidateView> Router::candidates(const ChatRequest& request) const 
   return engine::candidate_views(brain.dispatcher, request, now, impl_->clock().wall_now());
 }
 
+Result<void> Router::feedback(const std::string& request_id, double score) {
+  Brain& brain = impl_->brain();
+  const std::lock_guard lock(brain.mutex);
+  return brain.dispatcher.feedback(request_id, score);
+}
+
 std::string Router::health_json() const {
   Brain& brain = impl_->brain();
   const Instant now = impl_->clock().now();
