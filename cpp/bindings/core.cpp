@@ -388,6 +388,14 @@ void bind_core(py::module_& module) {
           },
           py::arg("request_id"), py::arg("score"))
       .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
+      .def("experiments_json", [](CoreState& core) { return core.router()->experiments_json(); })
+      .def(
+          "switch_experiment",
+          [](CoreState& core, const std::string& name, const std::string& arm,
+             const std::string& reason) {
+            check_or_raise(core.router()->switch_experiment(name, arm, reason));
+          },
+          py::arg("name"), py::arg("arm"), py::arg("reason"))
       .def("cache_stats", &cache_stats)
       .def("clear_cache", [](CoreState& core) { core.router()->clear_cache(); })
       .def("secret_labels", &secret_labels)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from llmroute._types import CacheUse, OnInterrupt
+    from llmroute.experiments import Experiments
     from llmroute.explain import Decision
     from llmroute.human import Handler
     from llmroute.policies import Policy, PolicyFunction
@@ -335,6 +336,13 @@ class Router:
         """
         health: dict[str, dict[str, Any]] = json.loads(self._shared.core.health_json())
         return health
+
+    @property
+    def experiments(self) -> Experiments:
+        """What arms have seen, and switches between them."""
+        from llmroute.experiments import Experiments
+
+        return Experiments(self._shared.core)
 
     def cache_stats(self) -> dict[str, int]:
         """Return what the exact cache holds and did since the router was made.

@@ -12,12 +12,9 @@ struct Range {
   Letter letter;
 };
 
-// Sorted; what lies in none of them is a letter, mark or digit.
+// Sorted, without ASCII; what lies in none of them is a letter, mark or digit.
 constexpr Range kRanges[] = {
-    {0x00, 0x2F, Letter::none},          // up to /
-    {0x3A, 0x40, Letter::none},          // : to @
-    {0x5B, 0x60, Letter::none},          // [ to `
-    {0x7B, 0xA9, Letter::none},          // { to the copyright sign
+    {0x80, 0xA9, Letter::none},          // controls, up to the copyright sign
     {0xAB, 0xB1, Letter::none},          // quotation marks, signs
     {0xB4, 0xB4, Letter::none},          // acute accent
     {0xB6, 0xB8, Letter::none},          // pilcrow, middle dot, cedilla
@@ -160,6 +157,11 @@ bool continues(std::string_view text, std::size_t at, std::size_t count) {
 }  // namespace
 
 Letter letter_of(char32_t c) {
+  if (c < 0x80) {  // most of most texts
+    const char32_t small = c | 0x20U;
+    const bool word = (small >= U'a' && small <= U'z') || (c >= U'0' && c <= U'9');
+    return word ? Letter::word : Letter::none;
+  }
   const auto* past = std::upper_bound(std::begin(kRanges), std::end(kRanges), c,
                                       [](char32_t x, const Range& r) { return x < r.first; });
   if (past == std::begin(kRanges)) return Letter::word;

@@ -53,6 +53,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
   answers_.move(*inventory_, *inventory);
+  experiments_.configure(*book);
   book_ = std::move(*book);
   inventory_ = std::move(inventory);
   return {};
@@ -107,7 +108,7 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
     drop_finished(id);
   }
   if (!queue_.empty()) serve_lines(s);
-  for (const DecisionPtr& decision : finished_) learn_from(*decision);
+  for (const DecisionPtr& decision : finished_) learn_from(*decision, s.actions);
   finished_.clear();
   for (limits::Budgets::Ask& ask : budgets_.take_asks()) {
     s.actions.push_back(AskStore{ask.number, std::move(ask.wish)});
@@ -115,12 +116,14 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
 }
 
 // What policies and experiments make of a request that has ended.
-void Dispatcher::learn_from(const Decision& decision) {
+void Dispatcher::learn_from(const Decision& decision, Actions& actions) {
   planner_.learn(decision);
   if (decision.shadow_of.empty()) answers_.remember(decision, *inventory_);
+  if (!experiments_.note(decision)) return;
+  for (Switched& switched : experiments_.take_switched()) actions.emplace_back(std::move(switched));
 }
 
-Result<void> Dispatcher::feedback(const std::string& request_id, double score) {
+Result<std::vector<Switched>> Dispatcher::feedback(const std::string& request_id, double score) {
   const auto refused = [&](const std::string& why) {
     return make_error(ErrorKind::invalid_argument, "feedback: " + why);
   };
@@ -135,14 +138,15 @@ Result<void> Dispatcher::feedback(const std::string& request_id, double score) {
   }
   if (!memo->answered) return refused(named + " was not answered: there is nothing to judge");
   const std::optional<double> before = std::exchange(memo->score, score);
-  if (!memo->group || !memo->deployment) return {};  // gone since: nobody to teach
+  if (!before) experiments_.score(memo->experiments, score);
+  if (!memo->group || !memo->deployment) return experiments_.take_switched();  // gone since
   policy::Lesson lesson;
   lesson.deployment = *memo->deployment;
   lesson.request = memo->request;
   lesson.feedback = score;
   lesson.replaced = before;
   planner_.learn(*memo->group, lesson);
-  return {};
+  return experiments_.take_switched();
 }
 
 void Dispatcher::serve_lines(Surroundings& s) {

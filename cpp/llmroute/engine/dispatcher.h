@@ -19,6 +19,7 @@
 #include "llmroute/base/random.h"
 #include "llmroute/cache/affinity.h"
 #include "llmroute/engine/answers.h"
+#include "llmroute/engine/experiments.h"
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
@@ -66,8 +67,8 @@ struct Mirror {  // submit it as if somebody had asked; nobody waits for its ans
   RequestId of;  // that has just finished
   std::shared_ptr<const ChatRequest> request;
 };
-using Action =
-    std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore, Mirror>;
+using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore,
+                            Mirror, Switched>;
 using Actions = std::vector<Action>;
 
 class RequestMachine;
@@ -111,14 +112,18 @@ class Dispatcher {
   std::vector<std::pair<std::string, std::int64_t>> take_unspent();
   // Events for a request that has finished are ignored: they may be on their way already.
 
+  Experiments& experiments() { return experiments_; }
+  const Experiments& experiments() const { return experiments_; }
+
   // Plans without calling anyone: what `llmroute explain` and Python policies see. Draws what the
   // next request would draw and leaves it to that request.
   DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
 
-  // What somebody makes of an answer, 0 (useless) to 1: policies that weigh feedback learn from it.
-  // Said again, it takes the place of what was said before. ErrorKind::invalid_argument for another
-  // score, and for a request that is not known, not known any more, or was not answered.
-  Result<void> feedback(const std::string& request_id, double score);
+  // What somebody makes of an answer, 0 (useless) to 1: policies that weigh feedback learn from it,
+  // and experiments count it. Said again, it takes the place of what was said before for policies;
+  // experiments count the first word, for their tests allow no second. ErrorKind::invalid_argument
+  // for another score, and for a request that is not known, not known any more, or was not answered.
+  Result<std::vector<Switched>> feedback(const std::string& request_id, double score);
 
   const health::Board& board() const { return board_; }
   const RetryBudget& retry_budget() const { return retry_budget_; }
@@ -135,12 +140,13 @@ class Dispatcher {
   RequestMachine* find(RequestId request);
   // Behind every event: who finished goes, who waits has its turn, what budgets want is asked for.
   void settle(RequestId request, Surroundings& s);
-  void learn_from(const Decision& decision);
+  void learn_from(const Decision& decision, Actions& actions);
   void serve_lines(Surroundings& s);
   bool serve_line(const std::string& line, Surroundings& s);
 
   InventoryPtr inventory_;
   policy::RuleBookPtr book_;
+  Experiments experiments_;
   health::Board board_;
   limits::Ledger ledger_;
   limits::Budgets budgets_;

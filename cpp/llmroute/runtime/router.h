@@ -64,6 +64,12 @@ class Router {
   Result<void> feedback(const std::string& request_id, double score);
   // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
+  // What experiments have seen, see engine/experiments.h.
+  std::string experiments_json() const;
+  // All requests of the experiment to that arm; an empty name: as configured, beginning anew. The
+  // state store remembers it. ErrorKind::invalid_argument for a name that does not exist.
+  Result<void> switch_experiment(std::string_view name, std::string_view arm,
+                                 std::string_view reason);
   InventoryPtr inventory() const;
   // Requests in flight finish on the inventory they began with. The state file stays what it is.
   Result<void> configure(InventoryPtr inventory);

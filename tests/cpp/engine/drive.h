@@ -194,6 +194,10 @@ class Drive {
       asks_.push_back(*ask);
       return "ask; ";
     }
+    if (std::get_if<Mirror>(&action) != nullptr) return "mirror; ";
+    if (const auto* switched = std::get_if<Switched>(&action)) {
+      return "switched " + switched->experiment + "; ";
+    }
     const auto& finish = std::get<Finish>(action);
     decision_ = finish.decision;
     ++finishes_[finish.request];

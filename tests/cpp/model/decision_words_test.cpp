@@ -73,6 +73,15 @@ TEST(Describe, EveryReasonHasItsWords) {
        "bound_elsewhere: the request continues something that another deployment holds"},
       {Reason::no_usable_key, 2, 2, "no_usable_key: 2 of 2 keys dead"},
       {Reason::throttled, 80, 0, "throttled: next attempt in 80 ms"},
+      {Reason::region_not_allowed, 1, 0, "region_not_allowed: constraints[1]"},
+      {Reason::retention_not_allowed, 0, 0, "retention_not_allowed: constraints[0]"},
+      {Reason::training_not_allowed, 0, 0, "training_not_allowed: constraints[0]"},
+      {Reason::provider_not_allowed, 0, 0, "provider_not_allowed: constraints[0]"},
+      {Reason::deployment_not_allowed, 0, 0, "deployment_not_allowed: constraints[0]"},
+      {Reason::tag_missing, 0, 0, "tag_missing: constraints[0]"},
+      {Reason::price_not_allowed, 0, 0, "price_not_allowed: constraints[0]"},
+      {Reason::context_not_allowed, 0, 0, "context_not_allowed: constraints[0]"},
+      {Reason::parameter_required, 0, 0, "parameter_required: constraints[0]"},
       {Reason::not_in_order, 0, 0, "not_in_order"},
   };
   std::set<Reason> seen;

@@ -33,6 +33,7 @@ TEST(FaultOf, EveryKindHasItsParty) {
       {ErrorKind::deadline_exceeded, Fault::nobody},
       {ErrorKind::cancelled, Fault::nobody},
       {ErrorKind::closed, Fault::router},
+      {ErrorKind::rejected, Fault::router},
   };
   ASSERT_EQ(expected.size(), slugs<ErrorKind>().size());
   for (const auto& [kind, fault] : expected) EXPECT_EQ(fault_of(kind), fault) << slug(kind);

@@ -27,6 +27,7 @@ inline constexpr char kWholeConfig[] = R"({
     "fast": {"deployments": ["openai/gpt-4o-mini", {"use": "local", "weight": 3, "priorities": ["batch", 9]},
                              {"use": "eu"}],
              "policy": {"name": "least_latency", "jitter": 0.2},
+             "observe": "ordered",
              "fallbacks": ["default"], "on_context_too_long": ["long"],
              "on_content_filter": ["default", "anthropic/claude-sonnet-4-5"],
              "on_exhausted": [{"queue_ms": 2000}, "least_bad", {"group": "default"}, "human",
@@ -36,9 +37,11 @@ inline constexpr char kWholeConfig[] = R"({
   },
   "deployments": {
     "eu": {"provider": "anthropic", "model": "claude-3-5-haiku-latest", "region": "eu-central",
-           "retention": "none", "api_keys": ["env:KEY_A", "file:/run/key-b"], "tags": ["paid"],
+           "retention": "none", "training": "no", "quality": {"default": 0.7, "code": 0.9},
+           "energy_wh_per_thousand_tokens": 0.4, "api_keys": ["env:KEY_A", "file:/run/key-b"], "tags": ["paid"],
            "price": {"input_usd_per_million": 0.8, "output_usd_per_million": 4,
-                     "cached_input_usd_per_million": 0.08, "cache_write_usd_per_million": 1},
+                     "cached_input_usd_per_million": 0.08, "cache_write_usd_per_million": 1,
+                     "date": "2026-11-01"},
            "limits": {"requests_per_minute": 60, "in_flight": 8, "slow_start_ms": 5000},
            "context_tokens": 200000, "max_output_tokens": 8192, "lacks": ["audio", "json_schema"]},
     "local": {"provider": "ollama", "model": "llama3", "base_url": "http://127.0.0.1:8000/v1/",
@@ -79,7 +82,58 @@ inline constexpr char kWholeConfig[] = R"({
               "persistent": true},
     "affinity": {"conversations": false, "prefixes": true, "ttl_s": 30, "min_prefix_tokens": 512}
   },
-  "state": {"path": "llmroute.state", "busy_ms": 250}
+  "state": {"path": "llmroute.state", "busy_ms": 250},
+  "rules_mode": "apply",
+  "rules": [
+    {"name": "everything", "mode": "observe",
+     "when": {"all": [{"model": ["fast", "long"]}, {"any": [{"keywords": ["invoice", "money back"]}]},
+                      {"not": {"regex": "ORD-[0-9]+"}}],
+              "language": ["de", "en"], "messages": {"at_least": 1, "at_most": 9},
+              "prompt_tokens": {"above": 1, "below": 9000}, "max_output_tokens": {"at_most": 100},
+              "has": ["tools", "json_object"], "header": {"X-Team": "search"},
+              "metadata": {"plan": ["gold"], "age": {"at_least": 18}, "tenant": true}, "tags": "beta",
+              "time": {"from": "22:00", "to": "06:00", "weekdays": ["mon", "fri"], "timezone": "+02:00"},
+              "region": "eu-*", "priority": ["batch", 9], "intent": "billing",
+              "sentiment": {"below": -0.5}, "complexity": {"above": 0.5},
+              "scores": {"toxicity": {"above": 0.8}, "topic": ["news", "sports"]}},
+     "then": {"group": "default", "policy": {"name": "least_latency", "jitter": 0.3},
+              "budget": "batch", "deadline_ms": 8000, "priority": "interactive",
+              "defaults": {"temperature": 0.5, "top_p": 0.9, "max_tokens": 100, "seed": -3,
+                           "stop": ["a", "b"], "presence_penalty": 1, "frequency_penalty": -1,
+                           "reasoning_effort": "low"}}},
+    {"name": "chained", "when": {"priority": 8}, "then": {"chain": ["local", "eu"]}},
+    {"name": "pinned", "mode": "off", "then": {"pin": "local"}},
+    {"name": "refused", "when": {"tags": ["bad", "worse"]}, "then": {"reject": "no"}},
+    {"name": "asked", "when": {"tags": "human"}, "then": {"human": true,
+     "defaults": {"max_completion_tokens": 7}}}
+  ],
+  "constraints": [
+    {"name": "everywhere", "when": {"model": "fast"}, "unless": {"metadata": {"region": ["us"]}},
+     "require": {"region": ["eu-*"], "retention": ["none"], "training": "no",
+                 "provider_allow": ["anthropic", "ollama"], "provider_deny": "openai",
+                 "deployment_allow": ["eu", "local"], "deployment_deny": "bare", "tags": "paid",
+                 "max_usd_per_request": 0.5, "max_input_usd_per_million": 3,
+                 "max_output_usd_per_million": 9, "min_context_tokens": 1000,
+                 "parameters": ["seed"]}}
+  ],
+  "experiments": {
+    "small": {"kind": "split", "mode": "apply", "group": "fast", "by": "metadata.user", "salt": "s",
+              "arms": [{"name": "control", "share": 0.9}, {"name": "v2", "share": 0.1, "group": "long"}],
+              "guard": {"error_rate": {"worse_by": 0.02}, "ttft_p95_ms": {"worse_by": 300},
+                        "total_p95_ms": {"worse_by": 1000}, "cost_usd": {"worse_by": 0.01},
+                        "score": {"worse_by": 0.1}}},
+    "mirror": {"kind": "shadow", "group": "fast", "by": "conversation", "share": 0.25, "to": "long"}
+  },
+  "regions": {"eu-central": {"carbon_g_per_kwh": 300, "carbon_date": "2025",
+                             "latency_ms": {"us-east": 95}}},
+  "human": {"wait_ms": 5000, "keep_hours": 24},
+  "routing_tests": [
+    {"name": "gold", "given": {"model": "fast", "messages": [{"role": "user", "content": "hi"}],
+     "metadata": {"plan": "gold"}, "tags": ["beta"], "headers": {"x-team": "search"},
+     "region": "eu-west", "priority": "batch", "scores": {"sentiment": -1},
+     "health": {"local": "down"}, "at": "2026-01-05T09:00:00Z"},
+     "chooses": {"group": "default", "deployment": "local", "rejects": "no"}, "because": "kept"}
+  ]
 })";
 
 }  // namespace llmroute::testing

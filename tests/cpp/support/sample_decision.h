@@ -48,6 +48,18 @@ inline InventoryPtr sample_inventory() {
   batch.limit = usd(40).pico;
   batch.by = {Scope::metadata, "tenant"};
   inventory->budgets = {batch};
+  Rule gold;
+  gold.name = "gold first";
+  gold.priority = kInteractive;
+  inventory->rules = {gold};
+  Constraint europe;
+  europe.name = "stay in Europe";
+  europe.require.regions = {"eu-*"};
+  inventory->constraints = {europe};
+  Experiment small;
+  small.name = "new-small";
+  small.arms = {{"control", 0.9, std::nullopt}, {"v2", 0.1, 1}};
+  inventory->experiments = {small};
   return inventory;
 }
 
@@ -128,6 +140,14 @@ inline Decision sample_decision() {
   decision.affinity = {AffinityKind::prefix, 0, Tokens{12'000}};
   decision.queued = milliseconds(120);
   decision.notes = {"the state file is busy; budget \"batch\" goes on with what it had granted"};
+
+  EffectSet priority;
+  priority.set(static_cast<std::size_t>(Effect::priority));
+  decision.rules = {{0, priority, false}};
+  decision.constraints = {{0, true}};
+  decision.experiments = {{0, 1, 0.1, true, true}};
+  decision.terms = {{0, Term::cost, 0.00025F, 0.5F, 0.7F}};
+  decision.observed = {{"least_cost", 4}};
 
   decision.status = DecisionStatus::ok;
   decision.chosen = 4;
