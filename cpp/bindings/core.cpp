@@ -419,6 +419,12 @@ void bind_core(py::module_& module) {
       .def("candidates", &candidates, py::arg("request"))
       .def("python_policy", &python_policy, py::arg("request"))
       .def_property_readonly("scores", [](CoreState& core) { return core.router()->scores(); })
+      .def(
+          "feedback",
+          [](CoreState& core, const std::string& request_id, double score) {
+            check_or_raise(core.router()->feedback(request_id, score));
+          },
+          py::arg("request_id"), py::arg("score"))
       .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
       .def("experiments_json", [](CoreState& core) { return core.router()->experiments_json(); })
       .def(

@@ -175,6 +175,18 @@ class Router::Impl {
     state_->stop(defaults::kStoreDrain);
   }
 
+  Result<void> feedback(const std::string& request_id, double score) {
+    std::vector<engine::Switched> news;
+    {
+      const std::lock_guard lock(brain_.mutex);
+      auto done = brain_.dispatcher.feedback(request_id, score);
+      if (!done) return done.error();
+      news = std::move(*done);
+    }
+    for (engine::Switched& switched : news) state_->remember(std::move(switched));
+    return {};
+  }
+
   // Arms that were rolled back or promoted stay so over a restart; without an answer they begin anew.
   void restore_experiments() {
     constexpr std::size_t kMost = 1'000;
@@ -293,6 +305,10 @@ std::vector<CandidateView> Router::candidates(const ChatRequest& request) const 
   const Instant now = impl_->clock().now();
   const std::lock_guard lock(brain.mutex);
   return engine::candidate_views(brain.dispatcher, request, now, impl_->clock().wall_now());
+}
+
+Result<void> Router::feedback(const std::string& request_id, double score) {
+  return impl_->feedback(request_id, score);
 }
 
 std::string Router::health_json() const {

@@ -60,6 +60,8 @@ class Router {
   DecisionPtr explain(const ChatRequest& request) const;
   // The candidates that the filters keep, in the order of the decision.
   std::vector<CandidateView> candidates(const ChatRequest& request) const;
+  // What somebody makes of an answer; see Dispatcher::feedback. Any thread.
+  Result<void> feedback(const std::string& request_id, double score);
   // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
   // What experiments have seen, see engine/experiments.h.
