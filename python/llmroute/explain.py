@@ -205,9 +205,35 @@ def _affinity_words(affinity: dict[str, Any]) -> str:
     return f"{affinity['kind']} at {where}{warm}"
 
 
-def _circumstances(value: dict[str, Any]) -> list[str]:
-    """Say what limits, budgets, lines and caches made of it; nothing where that is nothing."""
+def _experiment_words(record: dict[str, Any]) -> str:
+    words = f"{record['experiment']}: arm {record['arm']}, probability {record['probability']:.2g}"
+    if not record["acted_on"]:
+        return f"{words}, observed only"
+    return words if record["intended"] else f"{words}, in place of the one that was drawn"
+
+
+def _rulings(value: dict[str, Any]) -> list[str]:
+    """Say what rules, constraints and experiments made of it."""
     lines = []
+    for record in value.get("constraints", ()):
+        because = ", because data is missing" if record["unknown"] else ""
+        lines.append(f"constraint  {record['constraint']}: applied{because}")
+    for record in value.get("rules", ()):
+        sets = ", ".join(record["sets"]) or "nothing that was not set before"
+        would = "would set" if record["observed"] else "sets"
+        lines.append(f"rule        {record['rule']}: {would} {sets}")
+    lines += [f"experiment  {_experiment_words(r)}" for r in value.get("experiments", ())]
+    lines += [
+        f"observed    {o['policy']} would choose {o['first']}" for o in value.get("observed", ())
+    ]
+    if value.get("shadow_of"):
+        lines.append(f"shadow of   {value['shadow_of']}")
+    return lines
+
+
+def _circumstances(value: dict[str, Any]) -> list[str]:
+    """Say what else made it what it is; nothing where that is nothing."""
+    lines = _rulings(value)
     if value.get("priority", "standard") != "standard":
         lines.append(f"priority    {value['priority']}")
     lines += [_budget_words(budget) for budget in value.get("budgets", ())]

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from llmroute._core import ManualClock
+from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
 from llmroute.reply import Reply
 from llmroute.stream import AsyncStream, Stream
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from llmroute._types import CacheUse, OnInterrupt
+    from llmroute.experiments import Experiments
     from llmroute.explain import Decision
     from llmroute.human import Handler
     from llmroute.policies import Policy, PolicyFunction
@@ -31,7 +33,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router:
+class Router(Operations):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -52,7 +54,10 @@ class Router:
     human : callable, optional
         ``human(request, decision)`` answers with text, or declines with None, where a group's
         ``on_exhausted`` hands a chat over to a person. Called on the caller's thread; with
-        `AsyncRouter` it may be a coroutine function. Without it such a request fails.
+        `AsyncRouter` it may be a coroutine function. Without it such a request is parked until a
+        person answers it; see `inbox`.
+    watch : bool
+        Reload the file when it changes; see `watch`.
     scores : mapping of str to callable, optional
         ``function(request)`` gives a number or a word that rules look at, such as ``sentiment``;
         see `llmroute.scores`.
@@ -79,16 +84,15 @@ class Router:
         clock: ManualClock | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
         human: Handler | None = None,
+        watch: bool = False,
         scores: Mapping[str, ScoreFunction] | None = None,
     ) -> None:
-        self._shared = Shared(
-            _DEFAULT_FILE if source is None else source,
-            seed=seed,
-            clock=clock,
-            max_in_flight=max_in_flight,
-        )
+        chosen = _DEFAULT_FILE if source is None else source
+        self._shared = Shared(chosen, seed=seed, clock=clock, max_in_flight=max_in_flight)
         self._shared.human = human
         self._shared.scorers.update(scores or {})
+        if watch:
+            self.watch()
 
     @classmethod
     def from_dict(
@@ -210,7 +214,7 @@ class Router:
             shared.tell()
             from llmroute import human
 
-            return human.ask(shared.human, request, result)
+            return human.ask(shared, request, result, deadline_ms)
         return Reply(result)
 
     def stream(
@@ -268,7 +272,7 @@ class Router:
         request = shared.prepare(messages, model, True, params, options)
         if shared.plans(policy):
             shared.plan(request, policy, deadline_ms)
-        return Stream(shared, request)
+        return Stream(shared, request, deadline_ms)
 
     def explain(
         self,
@@ -336,6 +340,13 @@ class Router:
         health: dict[str, dict[str, Any]] = json.loads(self._shared.core.health_json())
         return health
 
+    @property
+    def experiments(self) -> Experiments:
+        """What arms have seen, and switches between them."""
+        from llmroute.experiments import Experiments
+
+        return Experiments(self._shared.core)
+
     def cache_stats(self) -> dict[str, int]:
         """Return what the exact cache holds and did since the router was made.
 
@@ -365,21 +376,6 @@ class Router:
         ...     router.clear_cache()
         """
         self._shared.core.clear_cache()
-
-    def reload(self, source: Source) -> None:
-        """Change the configuration; requests in flight finish on the one they began with.
-
-        Parameters
-        ----------
-        source
-            See `Router`. Health of deployments that stay is kept.
-
-        Raises
-        ------
-        ConfigError
-            Nothing was changed.
-        """
-        self._shared.reload(source)
 
     def close(self) -> None:
         """End everything in flight with `ClosedError` and stop; idempotent."""
@@ -488,7 +484,7 @@ class AsyncRouter:
             shared.tell()
             from llmroute import human
 
-            return await human.ask_async(shared.human, request, result)
+            return await human.ask_async(shared, request, result, deadline_ms)
         return Reply(result)
 
     def stream(

@@ -1,8 +1,9 @@
-"""Scores that rules look at: numbers or words about a request, from functions of the application.
+"""Scores that rules look at: numbers or words about a request, from the application's functions.
 
-``Router(..., scores={"sentiment": function})`` names them; ``when = { sentiment = { below = -0.5 } }``
-asks. A function runs only where the configuration asks for its score and the call did not give it.
-What goes wrong with it is a note in the decision, and the score is absent.
+``Router(..., scores={"sentiment": function})`` names them, and a rule asks for one by
+``when = { sentiment = { below = -0.5 } }``. A function runs only where the configuration asks for
+its score and the call did not give it. What goes wrong with it is a note in the decision, and the
+score is absent.
 """
 
 from __future__ import annotations

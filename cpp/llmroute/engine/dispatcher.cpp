@@ -27,6 +27,18 @@ Failure unknown_model(const Inventory& inventory, const std::string& model) {
   return failure;
 }
 
+// What was counted under names that the new inventory has too.
+std::vector<std::uint64_t> kept_counts(const Inventory& before,
+                                       const std::vector<std::uint64_t>& counts,
+                                       const Inventory& after) {
+  std::vector<std::uint64_t> out(after.groups.size());
+  for (GroupIndex i = 0; i < counts.size(); ++i) {
+    const auto now = after.find_group(before.groups[i].name);
+    if (now) out[*now] = counts[i];
+  }
+  return out;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
@@ -50,6 +62,8 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   retry_budget_.configure(inventory->resilience.retry_share);
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
+  asked_ = kept_counts(*inventory_, asked_, *inventory);
+  experiments_.configure(*book);
   book_ = std::move(*book);
   inventory_ = std::move(inventory);
   return {};
@@ -63,6 +77,7 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   const auto group = policy::group_of(*inventory_, *request);
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
+  count(request->options.model);
   if (!group) {
     machine->refuse(s, unknown_model(*inventory_, request->options.model));
   } else if (requests_.size() >= max_in_flight_) {
@@ -75,6 +90,11 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   if (!machine->finished()) requests_.emplace(id, std::move(machine));
   settle(id, s);
   return id;
+}
+
+void Dispatcher::count(const std::string& model) {
+  const auto asked = group_asked(*inventory_, model);
+  if (asked) ++(model.empty() ? asked_unnamed_ : asked_[*asked]);
 }
 
 Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
@@ -104,7 +124,7 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
     drop_finished(id);
   }
   if (!queue_.empty()) serve_lines(s);
-  for (const DecisionPtr& decision : finished_) learn_from(*decision);
+  for (const DecisionPtr& decision : finished_) learn_from(*decision, s.actions);
   finished_.clear();
   for (limits::Budgets::Ask& ask : budgets_.take_asks()) {
     s.actions.push_back(AskStore{ask.number, std::move(ask.wish)});
@@ -112,7 +132,10 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
 }
 
 // What policies and experiments make of a request that has ended.
-void Dispatcher::learn_from(const Decision&) {}
+void Dispatcher::learn_from(const Decision& decision, Actions& actions) {
+  if (!experiments_.note(decision)) return;
+  for (Switched& switched : experiments_.take_switched()) actions.emplace_back(std::move(switched));
+}
 
 void Dispatcher::serve_lines(Surroundings& s) {
   for (const std::string& line : queue_.lines()) {
@@ -182,6 +205,22 @@ void Dispatcher::on_lease(std::uint64_t number, const Result<store::Grant>& gran
 
 std::vector<std::pair<std::string, std::int64_t>> Dispatcher::take_unspent() {
   return budgets_.take_unspent();
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Dispatcher::traffic() const {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  if (asked_unnamed_ > 0) out.emplace_back("", asked_unnamed_);
+  for (GroupIndex i = 0; i < asked_.size(); ++i) {
+    if (asked_[i] > 0) out.emplace_back(inventory_->groups[i].name, asked_[i]);
+  }
+  return out;
+}
+
+void Dispatcher::pretend(DeploymentIndex deployment, std::uint16_t key, Instant now,
+                         const Outcome& outcome) {
+  health::Work work;
+  board_.on_start(deployment, now, work);
+  board_.on_outcome(deployment, key, now, outcome, work);
 }
 
 void Dispatcher::note_planned(RequestId request, Duration planned) {

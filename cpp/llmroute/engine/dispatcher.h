@@ -18,6 +18,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/cache/affinity.h"
+#include "llmroute/engine/experiments.h"
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
 #include "llmroute/engine/standing.h"
@@ -65,8 +66,8 @@ struct Mirror {  // submit it as if somebody had asked; nobody waits for its ans
   RequestId of;  // that has just finished
   std::shared_ptr<const ChatRequest> request;
 };
-using Action =
-    std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore, Mirror>;
+using Action = std::variant<StartAttempt, CancelAttempt, SetTimer, EmitRestart, Finish, AskStore,
+                            Mirror, Switched>;
 using Actions = std::vector<Action>;
 
 class RequestMachine;
@@ -110,6 +111,9 @@ class Dispatcher {
   std::vector<std::pair<std::string, std::int64_t>> take_unspent();
   // Events for a request that has finished are ignored: they may be on their way already.
 
+  Experiments& experiments() { return experiments_; }
+  const Experiments& experiments() const { return experiments_; }
+
   // Plans without calling anyone: what `llmroute explain` and Python policies see. Draws what the
   // next request would draw and leaves it to that request.
   DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
@@ -118,6 +122,11 @@ class Dispatcher {
   const RetryBudget& retry_budget() const { return retry_budget_; }
   std::size_t in_flight() const { return requests_.size(); }
   std::size_t waiting() const { return queue_.size(); }  // of those, in line
+  // Requests since the start by what was asked for, of the inventory's names; "" for those that named
+  // nothing. Without those that a cache answered before they came here.
+  std::vector<std::pair<std::string, std::uint64_t>> traffic() const;
+  // Feeds the board an outcome of an attempt that nobody made: for what-if questions and tests.
+  void pretend(DeploymentIndex deployment, std::uint16_t key, Instant now, const Outcome& outcome);
 
   // The time that filters and policy took, for the decision; the driver has the clock.
   void note_planned(RequestId request, Duration planned);
@@ -125,16 +134,18 @@ class Dispatcher {
   void note_cache(RequestId request, CacheStatus status);
 
  private:
+  void count(const std::string& model);
   Surroundings surroundings(Instant now, Actions& actions);
   RequestMachine* find(RequestId request);
   // Behind every event: who finished goes, who waits has its turn, what budgets want is asked for.
   void settle(RequestId request, Surroundings& s);
-  void learn_from(const Decision& decision);
+  void learn_from(const Decision& decision, Actions& actions);
   void serve_lines(Surroundings& s);
   bool serve_line(const std::string& line, Surroundings& s);
 
   InventoryPtr inventory_;
   policy::RuleBookPtr book_;
+  Experiments experiments_;
   health::Board board_;
   limits::Ledger ledger_;
   limits::Budgets budgets_;
@@ -146,6 +157,8 @@ class Dispatcher {
   Proofs proofs_;
   cache::Affinity affinity_;
   std::vector<policy::PlanStep> scratch_;
+  std::vector<std::uint64_t> asked_;  // parallel to the inventory's groups
+  std::uint64_t asked_unnamed_ = 0;
   std::vector<DecisionPtr> finished_;
   Random random_;
   std::size_t max_in_flight_;

@@ -161,14 +161,13 @@ void RequestMachine::mirror(Surroundings& s) {
   const Ruling* ruling = request_->ruling.get();
   if (ruling == nullptr || !ruling->shadow) return;
   const ExperimentRecord& record = ruling->experiments[*ruling->shadow];
-  const Arm& arm = inventory_->experiments[record.experiment].arms[record.arm];
   auto copy = std::make_shared<ChatRequest>(*ruling->asked);
   copy->id = request_->id + "-shadow";
   copy->prefixes.clear();
   copy->previous_reply.clear();
   RequestOptions& options = copy->options;
   options.shadow_of = request_->id;
-  options.shadow_to = inventory_->groups[*arm.group].name;
+  options.shadow_by = inventory_->experiments[record.experiment].name;
   options.cache = CacheUse::off;
   options.priority = static_cast<Priority>(kPriorities - 1);
   options.conversation.clear();

@@ -94,9 +94,9 @@ std::uint32_t draw_arm(const Experiment& experiment, std::string_view unit) {
 
 std::optional<GroupIndex> group_of(const Inventory& inventory, const ChatRequest& request) {
   if (request.ruling && request.ruling->inventory.get() == &inventory) return request.ruling->group;
-  const std::string& mirrored = request.options.shadow_to;
-  return mirrored.empty() ? group_asked(inventory, request.options.model)
-                          : inventory.find_group(mirrored);
+  // A copy whose experiment is gone has no place to go to.
+  if (!request.options.shadow_by.empty()) return std::nullopt;
+  return group_asked(inventory, request.options.model);
 }
 
 RuleBook::RuleBook(InventoryPtr inventory)
@@ -150,7 +150,7 @@ std::shared_ptr<const ChatRequest> RuleBook::apply(std::shared_ptr<const ChatReq
     follow_rules(subject, *ruling, *out);
     run_experiments(*request, *ruling);
   } else {
-    ruling->group = inventory_->find_group(request->options.shadow_to);
+    take_copy(request->options.shadow_by, *ruling);
   }
   close_doors(subject, *ruling);
   out->ruling = std::move(ruling);
@@ -204,6 +204,15 @@ void RuleBook::run_experiments(const ChatRequest& asked, Ruling& ruling) const {
     } else {
       ruling.group = *arm.group;
     }
+  }
+}
+
+void RuleBook::take_copy(const std::string& experiment, Ruling& ruling) const {
+  for (std::uint32_t i = 0; i < inventory_->experiments.size(); ++i) {
+    const Experiment& known = inventory_->experiments[i];
+    if (known.name != experiment || known.kind != ExperimentKind::shadow) continue;
+    ruling.group = known.arms[1].group;
+    ruling.experiments.push_back({i, 1, known.arms[1].share, true, true});
   }
 }
 

@@ -76,6 +76,7 @@ class RuleBook {
   Result<void> compile();
   void follow_rules(Subject& subject, Ruling& ruling, ChatRequest& out) const;
   void run_experiments(const ChatRequest& asked, Ruling& ruling) const;
+  void take_copy(const std::string& experiment, Ruling& ruling) const;
   void close_doors(Subject& subject, Ruling& ruling) const;
 
   struct Bounds {  // of a constraint

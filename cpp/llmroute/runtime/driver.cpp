@@ -345,6 +345,8 @@ void Driver::execute(engine::Mirror& action) {
   send(std::move(submission));
 }
 
+void Driver::execute(engine::Switched& action) { state_.remember(std::move(action)); }
+
 // --- small parts --------------------------------------------------------------------------------
 
 ActiveRequest* Driver::find(engine::RequestId id) {

@@ -82,6 +82,7 @@ class Driver final : public AttemptHost, private FlightHost {
   void execute(engine::Finish& action);
   void execute(engine::AskStore& action);
   void execute(engine::Mirror& action);
+  void execute(engine::Switched& action);
   void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
               std::vector<std::string> dropped);
   void on_timer(engine::RequestId id);

@@ -56,6 +56,7 @@ class Router::Impl {
     auto state = State::open(inventory()->state, options_.store, notices_);
     if (!state) return state.error();
     state_ = std::move(*state);
+    restore_experiments();
     loop_.emplace(clock_, "llmroute");
     driver_.emplace(*loop_, brain_, *state_, cache_);
     loop_->post([this] { driver_->start(); });
@@ -100,6 +101,19 @@ class Router::Impl {
     if (command.kind == Command::Kind::submit) {
       refuse(command.submission, ErrorKind::closed, "the router is closed; make a new one");
     }
+  }
+
+  Result<void> switch_experiment(std::string_view name, std::string_view arm,
+                                 std::string_view reason) {
+    std::optional<engine::Switched> switched;
+    {
+      const std::lock_guard lock(brain_.mutex);
+      auto done = brain_.dispatcher.experiments().switch_to(name, arm, reason);
+      if (!done) return done.error();
+      switched = std::move(*done);
+    }
+    state_->remember(std::move(*switched));
+    return {};
   }
 
   void close() {
@@ -159,6 +173,21 @@ class Router::Impl {
     }
     state_->give_back(std::move(unspent));
     state_->stop(defaults::kStoreDrain);
+  }
+
+  // Arms that were rolled back or promoted stay so over a restart; without an answer they begin anew.
+  void restore_experiments() {
+    constexpr std::size_t kMost = 1'000;
+    const auto store = state_->store();
+    if (inventory()->experiments.empty() || store == nullptr) return;
+    const auto kept = store->scan(State::kExperiments, clock_.wall_now(), kMost);
+    state_->heard(kept);
+    if (!kept) return;
+    const std::lock_guard lock(brain_.mutex);
+    for (const auto& [key, state] : *kept) {
+      const auto name = std::string_view(key).substr(State::kExperiments.size());
+      brain_.dispatcher.experiments().restore(name, state);
+    }
   }
 
   // On the caller's thread, without a word to the loop's.
@@ -286,6 +315,36 @@ std::string Router::health_json() const {
   }
   out.end_object();
   return text;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Router::traffic() const {
+  const std::lock_guard lock(impl_->brain().mutex);
+  return impl_->brain().dispatcher.traffic();
+}
+
+void Router::pretend(DeploymentIndex deployment, const Failure& failure, std::size_t most) {
+  Outcome outcome;
+  outcome.failure = failure;
+  const Instant now = impl_->clock().now();
+  const std::lock_guard lock(impl_->brain().mutex);
+  engine::Dispatcher& dispatcher = impl_->brain().dispatcher;
+  const std::size_t keys = dispatcher.inventory()->deployments[deployment].keys.size();
+  for (std::size_t i = 0; i < most; ++i) {
+    if (dispatcher.board().admit(deployment, now).reason != Reason::kept) return;
+    const std::size_t key = keys == 0 ? 0 : i % keys;
+    dispatcher.pretend(deployment, static_cast<std::uint16_t>(key), now, outcome);
+  }
+}
+
+Result<void> Router::switch_experiment(std::string_view name, std::string_view arm,
+                                       std::string_view reason) {
+  return impl_->switch_experiment(name, arm, reason);
+}
+
+std::string Router::experiments_json() const {
+  Brain& brain = impl_->brain();
+  const std::lock_guard lock(brain.mutex);
+  return brain.dispatcher.experiments().json();
 }
 
 void Router::clear_cache() { impl_->cache().clear(); }

@@ -62,9 +62,20 @@ class Router {
   std::vector<CandidateView> candidates(const ChatRequest& request) const;
   // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
+  // What experiments have seen, see engine/experiments.h.
+  std::string experiments_json() const;
+  // All requests of the experiment to that arm; an empty name: as configured, beginning anew. The
+  // state store remembers it. ErrorKind::invalid_argument for a name that does not exist.
+  Result<void> switch_experiment(std::string_view name, std::string_view arm,
+                                 std::string_view reason);
   InventoryPtr inventory() const;
   // Requests in flight finish on the inventory they began with. The state file stays what it is.
   Result<void> configure(InventoryPtr inventory);
+  // Requests since the start by group or deployment asked for; see Dispatcher::traffic.
+  std::vector<std::pair<std::string, std::uint64_t>> traffic() const;
+  // Makes the board believe that the deployment fails as it would with this kind of error: until a
+  // breaker, a cool-down or its keys keep it out, or `most` outcomes were fed. For tests of policies.
+  void pretend(DeploymentIndex deployment, const Failure& failure, std::size_t most);
   void set_secret(DeploymentIndex deployment, std::size_t key, Secret value);
   // Any thread. Forgets all answers that are kept.
   void clear_cache();

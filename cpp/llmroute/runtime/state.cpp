@@ -71,6 +71,15 @@ void State::expire(WallTime now) {
   });
 }
 
+void State::remember(engine::Switched switched) {
+  notices_.add(std::move(switched.notice));
+  worker_.post([this, key = std::string(kExperiments) + switched.experiment,
+                state = std::move(switched.state)](store::StateStore& store) {
+    const auto done = store.put(key, state, WallTime::max());
+    heard(done);
+  });
+}
+
 void State::answered() {
   if (silent_.load(std::memory_order_relaxed) && silent_.exchange(false)) {
     notices_.add("the state store works again");

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "llmroute/engine/experiments.h"
 #include "llmroute/model/limits.h"
 #include "llmroute/runtime/notices.h"
 #include "llmroute/runtime/store_worker.h"
@@ -34,6 +35,9 @@ class State {
   void lease(store::LeaseWish wish, Answer answer);
   void give_back(std::vector<std::pair<std::string, std::int64_t>> amounts);
   void expire(WallTime now);
+  // Keeps the state of an experiment for the next process, and tells of it.
+  void remember(engine::Switched switched);
+  static constexpr std::string_view kExperiments = "experiment/";  // prefix of their keys
   // Any other call. False: refused at once, without running; see StoreWorker.
   bool post(StoreWorker::Job job) { return worker_.post(std::move(job)); }
   // To be told how each call ended. Any thread.

@@ -239,6 +239,7 @@ class Simulator {
   }
 
   void execute(const engine::EmitRestart&) {}
+  void execute(const engine::Switched&) {}  // its report shows it
 
   void execute(engine::AskStore& ask) {
     plan(now_ + world_.store, Happening::store, static_cast<std::uint32_t>(asks_.size()), 0);

@@ -195,6 +195,9 @@ class Drive {
       return "ask; ";
     }
     if (std::get_if<Mirror>(&action) != nullptr) return "mirror; ";
+    if (const auto* switched = std::get_if<Switched>(&action)) {
+      return "switched " + switched->experiment + "; ";
+    }
     const auto& finish = std::get<Finish>(action);
     decision_ = finish.decision;
     ++finishes_[finish.request];

@@ -107,7 +107,7 @@ TEST(EngineConstraints, HoldForFallbacksDetoursAndTheLeastBad) {
   Drive drive(std::move(inventory));
   EXPECT_EQ(drive.submit(), "start a; ");
   EXPECT_EQ(drive.fail(ErrorKind::server_error), "start c; ");
-  EXPECT_EQ(drive.fail(ErrorKind::content_filter), "failed all_attempts_failed; ");
+  EXPECT_EQ(drive.fail(ErrorKind::content_filter), "failed content_filter; ");
   for (const CandidateRecord& record : drive.decision().candidates) {
     if (record.deployment == 1) {
       EXPECT_EQ(record.reason, Reason::region_not_allowed);
@@ -172,7 +172,7 @@ TEST(EngineShadows, AreSentWhenTheAnswerIsThere) {
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<Mirror>(actions.back()));  // behind the Finish
   EXPECT_EQ(sent[0]->options.model, "main");  // what constraints look at
-  EXPECT_EQ(sent[0]->options.shadow_to, "spare");
+  EXPECT_EQ(sent[0]->options.shadow_by, "mirror");
   EXPECT_EQ(sent[0]->options.shadow_of, "r");
   EXPECT_EQ(sent[0]->options.cache, CacheUse::off);
   EXPECT_FALSE(sent[0]->options.deadline);

@@ -233,6 +233,8 @@ class World {
     restarted_ = true;
   }
   void execute(const AskStore&) {}
+  void execute(const Mirror&) { ADD_FAILURE() << "no shadow is configured here"; }
+  void execute(const Switched&) { ADD_FAILURE() << "no experiment is configured here"; }
   void execute(const Finish& action) {
     Life& life = lives_[action.request - 1];
     EXPECT_EQ(++life.ends, 1) << "a second end";

@@ -51,7 +51,7 @@ TEST(ConfigErrors, Root) {
       {R"({"groups": {}})", "groups", "", "names no deployment"},
       {R"({"gruops": {}})", "gruops", "groups", "is an unknown key"},
       {R"({"zzzzzzzzzzzz": {}})", "zzzzzzzzzzzz", "", "known here: version, groups"},
-      {R"({"rules": []})", "rules", "", "not part of this version"},
+      {R"({"intents": {}})", "intents", "", "not part of this version"},
       {R"({"a.b": 1})", "\"a.b\"", "", "is an unknown key"},
       {R"({"version": 2})", "version", "", "must be 1"},
       {R"({"version": "1"})", "version", "", "must be a number, not a string"},

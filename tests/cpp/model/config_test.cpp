@@ -105,7 +105,7 @@ TEST(ParseConfig, DefaultsAreThoseOfTheHeader) {
 
 TEST(ParseConfig, EveryDeploymentHasItsOwnGroup) {
   const Inventory inventory = parsed(kWholeConfig);
-  EXPECT_EQ(inventory.groups.size(), 3 + inventory.deployments.size());
+  EXPECT_EQ(inventory.groups.size(), 4 + inventory.deployments.size());  // one is a chain
   for (DeploymentIndex i = 0; i < inventory.deployments.size(); ++i) {
     const Group& own = group(inventory, inventory.deployments[i].name);
     EXPECT_TRUE(own.implicit);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "llmroute/analysis/texts.h"
 #include "policy/rules_probe.h"
 
 namespace llmroute::policy {

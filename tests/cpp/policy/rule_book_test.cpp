@@ -280,7 +280,7 @@ TEST(Experiments, AShadowLeavesTheRequestWhereItIs) {
   // The mirrored one meets constraints, and nothing else.
   auto copy = std::make_shared<ChatRequest>(*request);
   copy->options.shadow_of = request->id;
-  copy->options.shadow_to = "far";
+  copy->options.shadow_by = "x";
   const Judged mirrored = judge(shadow, copy);
   EXPECT_EQ(mirrored.group(), "far");
   EXPECT_TRUE(mirrored.ruling().rules.empty());
