@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from llmroute.lint import Finding, lint_document
+from llmroute.lint import Finding, lint_document, refusals
 
 GROUPS = {"g0": ["d0", "d1"], "g1": ["d1", "d2"], "g2": ["d3"]}
 DEPLOYMENTS: dict[str, dict[str, Any]] = {
@@ -253,3 +253,28 @@ def test_constraints_contradict_exactly_where_some_request_may_go_nowhere(seed: 
         against = [c for c in document["constraints"] if applies(c, request)]
         nowhere = nowhere or all(any(closed(c, d) for c in against) for d in DEPLOYMENTS)
     assert bool(found(document, "constraint_contradiction")) is nowhere
+
+
+def emptiness(document: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
+    """By group: whether some request, and whether every request of it finds nobody."""
+    outcomes: dict[str, set[bool]] = {name: set() for name in GROUPS}
+    for request in ALL:
+        group = group_of(document, request)
+        if group in GROUPS:
+            against = [c for c in document["constraints"] if applies(c, request)]
+            left = [d for d in GROUPS[group] if not any(closed(c, d) for c in against)]
+            outcomes[group].add(not left)
+    return {name: (True in some, some == {True}) for name, some in outcomes.items()}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_reload_is_refused_exactly_where_it_takes_something_away(seed: int) -> None:
+    old, new = configuration(seed), configuration(seed + 1000)
+    before, after = emptiness(old), emptiness(new)
+    taken = {
+        f"groups.{name}"
+        for name in GROUPS
+        if (after[name][0] and not before[name][0]) or (after[name][1] and not before[name][1])
+    }
+    found = refusals(old, new, dict.fromkeys(GROUPS, 5))
+    assert {finding.path for finding in found} == taken
