@@ -325,6 +325,25 @@ py::object python_policy(CoreState& core, const RequestHandle& handle) {
   return py::str(inventory->groups[*group].policy.name);
 }
 
+void mirror_to(CoreState& core, const std::shared_ptr<CoreState>& other, double share) {
+  const auto router = core.router();
+  if (!other) {
+    router->set_mirror(nullptr);
+    return;
+  }
+  const auto there = other->router();
+  if (there == router) {
+    throw Raised(make_error(ErrorKind::invalid_argument, "a router cannot mirror itself", "other"));
+  }
+  router->set_mirror(std::make_shared<runtime::Mirror>(there, share));
+}
+
+py::object mirror_json(CoreState& core) {
+  const auto mirror = core.router()->mirror();
+  if (!mirror) return py::none();
+  return py::str(mirror->json());
+}
+
 void close_core(CoreState& core) {
   const WithoutGil others_may_run;
   core.close();
@@ -419,7 +438,15 @@ void bind_core(py::module_& module) {
       .def("candidates", &candidates, py::arg("request"))
       .def("python_policy", &python_policy, py::arg("request"))
       .def_property_readonly("scores", [](CoreState& core) { return core.router()->scores(); })
+      .def(
+          "feedback",
+          [](CoreState& core, const std::string& request_id, double score) {
+            check_or_raise(core.router()->feedback(request_id, score));
+          },
+          py::arg("request_id"), py::arg("score"))
       .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
+      .def("mirror_to", &mirror_to, py::arg("other"), py::arg("share"))
+      .def("mirror_json", &mirror_json)
       .def("experiments_json", [](CoreState& core) { return core.router()->experiments_json(); })
       .def(
           "switch_experiment",

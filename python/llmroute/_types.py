@@ -86,7 +86,17 @@ DecisionStatus = Literal["pending", "ok", "failed", "cancelled"]
 CostKind = Literal["exact", "estimated", "unknown"]
 OnInterrupt = Literal["raise", "restart"]
 RuleMode = Literal["apply", "observe", "off"]
-Term = Literal["cost", "latency", "headroom", "carbon", "quality", "load", "region_latency"]
+Term = Literal[
+    "cost",
+    "latency",
+    "headroom",
+    "carbon",
+    "carbon_intensity",
+    "quality",
+    "load",
+    "region_latency",
+    "first_token",
+]
 CacheUse = Literal["use", "refresh", "off"]
 CacheStatus = Literal["off", "miss", "hit", "joined"]
 AffinityKind = Literal["none", "conversation", "prefix", "bound"]

@@ -45,7 +45,9 @@ Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
     : inventory_(std::make_shared<const Inventory>()),
       book_(*policy::RuleBook::make(inventory_)),
       random_(seed),
-      max_in_flight_(max_in_flight) {}
+      max_in_flight_(max_in_flight) {
+  planner_.use(ledger_);
+}
 Dispatcher::~Dispatcher() = default;
 
 Result<void> Dispatcher::configure(InventoryPtr inventory) {
@@ -63,6 +65,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
   asked_ = kept_counts(*inventory_, asked_, *inventory);
+  answers_.move(*inventory_, *inventory);
   experiments_.configure(*book);
   book_ = std::move(*book);
   inventory_ = std::move(inventory);
@@ -133,8 +136,36 @@ void Dispatcher::settle(RequestId request, Surroundings& s) {
 
 // What policies and experiments make of a request that has ended.
 void Dispatcher::learn_from(const Decision& decision, Actions& actions) {
+  planner_.learn(decision);
+  if (decision.shadow_of.empty()) answers_.remember(decision, *inventory_);
   if (!experiments_.note(decision)) return;
   for (Switched& switched : experiments_.take_switched()) actions.emplace_back(std::move(switched));
+}
+
+Result<std::vector<Switched>> Dispatcher::feedback(const std::string& request_id, double score) {
+  const auto refused = [&](const std::string& why) {
+    return make_error(ErrorKind::invalid_argument, "feedback: " + why);
+  };
+  if (!(score >= 0 && score <= 1)) return refused("the score must be from 0 to 1");
+  Answers::Memo* memo = answers_.find(request_id);
+  const std::string named = "request \"" + ellipsize(request_id, 80) + "\"";
+  if (memo == nullptr) {
+    return refused(named + " is unknown: give the request_id of one of the last " +
+                   std::to_string(answers_.most()) +
+                   " requests of this router; of an answer from the cache, the request_id in "
+                   "decision[\"cache\"][\"answered_by\"]");
+  }
+  if (!memo->answered) return refused(named + " was not answered: there is nothing to judge");
+  const std::optional<double> before = std::exchange(memo->score, score);
+  if (!before) experiments_.score(memo->experiments, score);
+  if (!memo->group || !memo->deployment) return experiments_.take_switched();  // gone since
+  policy::Lesson lesson;
+  lesson.deployment = *memo->deployment;
+  lesson.request = memo->request;
+  lesson.feedback = score;
+  lesson.replaced = before;
+  planner_.learn(*memo->group, lesson);
+  return experiments_.take_switched();
 }
 
 void Dispatcher::serve_lines(Surroundings& s) {

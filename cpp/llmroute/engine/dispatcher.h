@@ -18,6 +18,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/cache/affinity.h"
+#include "llmroute/engine/answers.h"
 #include "llmroute/engine/experiments.h"
 #include "llmroute/engine/hedge.h"
 #include "llmroute/engine/retry_budget.h"
@@ -118,6 +119,12 @@ class Dispatcher {
   // next request would draw and leaves it to that request.
   DecisionPtr explain(const ChatRequest& request, Instant now, WallTime wall);
 
+  // What somebody makes of an answer, 0 (useless) to 1: policies that weigh feedback learn from it,
+  // and experiments count it. Said again, it takes the place of what was said before for policies;
+  // experiments count the first word, for their tests allow no second. ErrorKind::invalid_argument
+  // for another score, and for a request that is not known, not known any more, or was not answered.
+  Result<std::vector<Switched>> feedback(const std::string& request_id, double score);
+
   const health::Board& board() const { return board_; }
   const RetryBudget& retry_budget() const { return retry_budget_; }
   std::size_t in_flight() const { return requests_.size(); }
@@ -156,6 +163,7 @@ class Dispatcher {
   HedgeBudgets hedge_budgets_;
   Proofs proofs_;
   cache::Affinity affinity_;
+  Answers answers_;
   std::vector<policy::PlanStep> scratch_;
   std::vector<std::uint64_t> asked_;  // parallel to the inventory's groups
   std::uint64_t asked_unnamed_ = 0;

@@ -204,6 +204,8 @@ void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& grou
     s.planner.extend(group, *request_, s.senses.board, s.now(), random_, decision_.candidates,
                      s.scratch, s.affinity.look_up(*request_, s.now()));
     s.scratch.erase(s.scratch.begin(), s.scratch.begin() + static_cast<std::ptrdiff_t>(ranked));
+    const auto& terms = s.planner.terms();
+    decision_.terms.insert(decision_.terms.end(), terms.begin(), terms.end());
     apply_claims(s);
     add_places(s, known);
   }

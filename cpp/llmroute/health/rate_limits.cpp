@@ -19,6 +19,8 @@ void RateLimits::on_start(Instant now, Work& work) {
 void RateLimits::on_outcome(Instant now, const Outcome& outcome, Work) {
   const AnnouncedLimits& said = outcome.limits;
   if (!said.any()) return;
+  requests_limit_ = said.requests_limit;
+  tokens_limit_ = said.tokens_limit;
   exhausted_until_ = Instant{};
   const auto take = [&](std::optional<std::int64_t>& left, Instant& reset,
                         const std::optional<std::int64_t>& remaining,
@@ -34,6 +36,16 @@ void RateLimits::on_outcome(Instant now, const Outcome& outcome, Work) {
   };
   take(requests_, requests_reset_, said.requests_remaining, said.requests_reset);
   take(tokens_, tokens_reset_, said.tokens_remaining, said.tokens_reset);
+}
+
+double RateLimits::used(Instant now) const {
+  const auto share = [now](const std::optional<std::int64_t>& left,
+                           const std::optional<std::int64_t>& limit, Instant reset) {
+    if (!left || !limit || *limit <= 0 || now >= reset) return 0.0;
+    return std::clamp(1.0 - static_cast<double>(*left) / static_cast<double>(*limit), 0.0, 1.0);
+  };
+  return std::max(share(requests_, requests_limit_, requests_reset_),
+                  share(tokens_, tokens_limit_, tokens_reset_));
 }
 
 void RateLimits::describe(Instant now, NumberSink& sink) const {

@@ -75,6 +75,17 @@ void Account::settle(Instant now, Tokens reserved, std::optional<Tokens> used) {
   for (Rate& rate : tokens_) rate.gcra.give_back(reserved.count - used->count);
 }
 
+double Account::used(Instant now) const {
+  double most = 0;
+  if (spec_.in_flight) {
+    const auto limit = static_cast<double>(std::max<std::int64_t>(*spec_.in_flight, 1));
+    most = std::min(static_cast<double>(in_flight_) / limit, 1.0);
+  }
+  for (const Rate& rate : requests_) most = std::max(most, rate.gcra.used(now));
+  for (const Rate& rate : tokens_) most = std::max(most, rate.gcra.used(now));
+  return most;
+}
+
 bool Account::idle(Instant now) const {
   const auto full = [now](const Rate& rate) { return rate.gcra.full(now); };
   return in_flight_ == 0 && (!spec_.slow_start || now - idle_since_ >= *spec_.slow_start) &&

@@ -38,6 +38,8 @@ class Account {
   void settle(Instant now, Tokens reserved, std::optional<Tokens> used);
 
   std::int64_t in_flight() const { return in_flight_; }
+  // Of the limit that is nearest to its end, the share used up: 0 to 1; 0 without limits.
+  double used(Instant now) const;
   // Nothing is under way and nothing is remembered: a new one would be the same.
   bool idle(Instant now) const;
 

@@ -33,6 +33,12 @@ class Gcra {
   void take(Instant now, std::int64_t units) { due_ = std::max(due_, now) + span(units); }
   // An estimate was too high (or, negative, too low) by `units`.
   void give_back(std::int64_t units) { due_ -= span(units); }
+  // Of what may come at once, the share that is taken: 0 to 1.
+  double used(Instant now) const {
+    if (due_ <= now) return 0;
+    const double owed = static_cast<double>((due_ - now).count()) / interval_ns_;
+    return std::min(owed / static_cast<double>(burst_), 1.0);
+  }
   // Nothing that was taken is owed any more.
   bool full(Instant now) const { return due_ <= now; }
 

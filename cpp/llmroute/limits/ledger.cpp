@@ -189,6 +189,15 @@ std::optional<Shortage> Ledger::shortage(DeploymentIndex deployment, GroupIndex 
   return worst;
 }
 
+double Ledger::used(DeploymentIndex deployment, Instant now) const {
+  double most = 0;
+  if (!any_ || deployment >= by_deployment_.size()) return most;
+  for (const AccountId id : by_deployment_[deployment]) {
+    most = std::max(most, entries_[id].account.used(now));
+  }
+  return most;
+}
+
 bool Ledger::key_has_room(DeploymentIndex deployment, std::uint16_t key, Instant now,
                           Tokens tokens) const {
   if (!any_keys_ || key >= by_key_[deployment].size()) return true;

@@ -46,6 +46,9 @@ class Ledger {
   // start now, as far as `own` and the place go.
   std::optional<Shortage> shortage(DeploymentIndex deployment, GroupIndex group, Instant now,
                                    Tokens tokens) const;
+  // The share used up of the limit nearest to its end, of those that hold for this deployment or its
+  // provider: 0 to 1.
+  double used(DeploymentIndex deployment, Instant now) const;
   bool key_has_room(DeploymentIndex deployment, std::uint16_t key, Instant now,
                     Tokens tokens) const;
   // The accounts that an attempt there draws on.

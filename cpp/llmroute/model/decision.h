@@ -107,8 +107,10 @@ struct AffinityRecord {
   Tokens warm;                                // of the prompt
 };
 
-// What a policy that weighs several things looked at, lower is better.
-LLMROUTE_ENUM(Term, cost, latency, headroom, carbon, quality, load, region_latency);
+// What a policy that weighs several things looked at, lower is better; policy/score.cpp has units.
+// carbon_intensity stands for carbon, first_token for region_latency, where those are not known of all.
+LLMROUTE_ENUM(Term, cost, latency, headroom, carbon, carbon_intensity, quality, load,
+              region_latency, first_token);
 struct TermRecord {
   std::uint32_t candidate = 0;  // index in Decision::candidates
   Term term = Term::cost;

@@ -32,24 +32,36 @@ double faded(const health::Hot& hot, Instant now, double quickest) {
   return std::max(hot.total_average_ms / (1.0 + t + t * t / 2), floor);
 }
 
+}  // namespace
+
+ExpectedLatency::ExpectedLatency(const RankContext& context, std::span<const Ranked> candidates)
+    : context_(context),
+      work_(health::total_work({context.facts.prompt_tokens, context.facts.expected_output()})),
+      quickest_(std::numeric_limits<double>::infinity()) {
+  for (const Ranked& c : candidates) {
+    const health::Hot& hot = context.board.hot(c.deployment);
+    if (hot.measured) quickest_ = std::min(quickest_, hot.total_average_ms);
+  }
+}
+
+double ExpectedLatency::ms(const Ranked& candidate) const {
+  const health::Hot& hot = context_.board.hot(candidate.deployment);
+  const bool try_it = !hot.measured && hot.in_flight == 0;
+  const double average =
+      try_it ? std::min(quickest_, hot.total_average_ms) : faded(hot, context_.now, quickest_);
+  return average * work_ * load_of(context_, candidate);
+}
+
+namespace {
+
 class LeastLatency final : public Policy {
  public:
   explicit LeastLatency(double jitter) : jitter_(jitter) {}
 
   void rank(const RankContext& context, std::span<Ranked> candidates) override {
-    const double work =
-        health::total_work({context.facts.prompt_tokens, context.facts.expected_output()});
-    double quickest = std::numeric_limits<double>::infinity();
-    for (const Ranked& c : candidates) {
-      const health::Hot& hot = context.board.hot(c.deployment);
-      if (hot.measured) quickest = std::min(quickest, hot.total_average_ms);
-    }
+    const ExpectedLatency expected(context, candidates);
     for (Ranked& c : candidates) {
-      const health::Hot& hot = context.board.hot(c.deployment);
-      const bool try_it = !hot.measured && hot.in_flight == 0;
-      const double average =
-          try_it ? std::min(quickest, hot.total_average_ms) : faded(hot, context.now, quickest);
-      c.score = average * work * load_of(context, c) * (1.0 + jitter_ * context.random.unit());
+      c.score = expected.ms(c) * (1.0 + jitter_ * context.random.unit());
       c.tie = static_cast<double>(c.record);
     }
     order_by_score(candidates);
@@ -61,10 +73,8 @@ class LeastLatency final : public Policy {
 
 }  // namespace
 
-std::unique_ptr<Policy> make_least_latency(const Group&,
-                                           const std::map<std::string, double>& options) {
-  const auto jitter = options.find("jitter");
-  return std::make_unique<LeastLatency>(jitter == options.end() ? 0.1 : jitter->second);
+std::unique_ptr<Policy> make_least_latency(const Group&, const PolicyOptions& options) {
+  return std::make_unique<LeastLatency>(option_or(options, "jitter", 0.1));
 }
 
 }  // namespace llmroute::policy

@@ -103,9 +103,14 @@ Result<void> Planner::configure(InventoryPtr inventory) {
     if (!made) return made.error();
     observers[i] = std::move(*made);
   }
+  const auto learns = [](const std::unique_ptr<Policy>& policy) {
+    return policy != nullptr && policy->learns();
+  };
+  overrides_ = any_learns_ ? hand_over(*inventory, by_group, observers) : Overrides{};
   by_group_ = std::move(by_group);
   observers_ = std::move(observers);
-  overrides_.clear();
+  any_learns_ = !overrides_.empty() || std::any_of(by_group_.begin(), by_group_.end(), learns) ||
+                std::any_of(observers_.begin(), observers_.end(), learns);
   fitness_.clear();
   savings_.clear();
   for (const Deployment& d : inventory->deployments) {
@@ -151,6 +156,8 @@ AffinityRecord Planner::plan(GroupIndex group, const ChatRequest& request,
 void Planner::extend(GroupIndex group, const ChatRequest& request, const health::Board& board,
                      Instant now, Random& random, std::vector<CandidateRecord>& records,
                      std::vector<PlanStep>& steps, const cache::Preference& preference) {
+  terms_.clear();
+  observed_.clear();
   mark_seen(records);
   consider(group, request, board, now, preference, records);
   rank_kept(group, request, board, now, random, records, steps);
@@ -263,7 +270,8 @@ void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const heal
                         Instant now, Random& random, std::vector<CandidateRecord>& records,
                         std::vector<PlanStep>& steps) {
   if (ranked_.empty()) return;
-  const RankContext context{*inventory_, board, request.facts, now, random, &request, &terms_};
+  const RankContext context{*inventory_, board,    request.facts, now,
+                            random,      &request, &terms_,       ledger_};
   if (observers_[group]) observe(group, context);
   policy_for(group, request).rank(context, ranked_);
   for (const Ranked& r : ranked_) {
@@ -320,8 +328,8 @@ void Planner::rescue_last(const health::Board& board, Instant now,
 void Planner::observe(GroupIndex group, const RankContext& context) {
   watched_ = ranked_;
   Random random = context.random;
-  const RankContext aside{context.inventory, context.board, context.facts,
-                          context.now,       random,        context.request};
+  const RankContext aside{context.inventory, context.board, context.facts, context.now, random,
+                          context.request,   nullptr,       context.ledger};
   observers_[group]->rank(aside, watched_);
   observed_.push_back({inventory_->groups[group].observe->name, watched_.front().deployment});
 }
@@ -338,6 +346,7 @@ Policy& Planner::policy_for(GroupIndex group, const ChatRequest& request) {
   if (entry != nullptr) {
     auto& made = overrides_[{group, *named}];
     if (!made) made = entry->make(inventory_->groups[group], {});
+    any_learns_ = any_learns_ || made->learns();
     return *made;
   }
   if (ruling == nullptr || ruling->policy == nullptr) return *by_group_[group];
@@ -346,6 +355,7 @@ Policy& Planner::policy_for(GroupIndex group, const ChatRequest& request) {
   if (!made) {
     made =
         find_policy(ruling->policy->name)->make(inventory_->groups[group], ruling->policy->options);
+    any_learns_ = any_learns_ || made->learns();
   }
   return *made;
 }

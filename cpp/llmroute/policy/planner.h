@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,8 +29,17 @@ struct PlanStep {
 
 class Planner {
  public:
-  // Builds one policy instance per group. ErrorKind::config for an unknown policy or option.
+  // Builds one policy instance per group. ErrorKind::config for an unknown policy or option. What was
+  // learned is kept where a group keeps its name and its policy, for deployments that are the same.
   Result<void> configure(InventoryPtr inventory);
+  // For policies that look at limits; outlives the planner.
+  void use(const limits::Ledger& ledger) { ledger_ = &ledger; }
+
+  // Every attempt of a request that has ended teaches the policies of its group. Nothing where none
+  // learns.
+  void learn(const Decision& decision);
+  // What else is known of an answer in a group of the current inventory.
+  void learn(GroupIndex group, const Lesson& lesson);
 
   // Appends to `records` and `steps`. `options.order` (a Python policy's plan) replaces the ranking
   // of the first group; `options.policy` replaces its policy for this call. Where nothing at all is
@@ -76,6 +86,10 @@ class Planner {
   void rescue_last(const health::Board& board, Instant now, std::vector<CandidateRecord>& records,
                    std::vector<PlanStep>& steps);
   Policy& policy_for(GroupIndex group, const ChatRequest& request);
+  using Policies = std::vector<std::unique_ptr<Policy>>;
+  using Overrides = std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>>;
+  Overrides hand_over(const Inventory& next, Policies& by_group, Policies& observers) const;
+  std::optional<std::string> override_there(const std::string& key, const Inventory& next) const;
   const Ruling* ruling_of(const ChatRequest& request) const;
   void observe(GroupIndex group, const RankContext& context);
   void mark_seen(const std::vector<CandidateRecord>& records);
@@ -90,10 +104,12 @@ class Planner {
   std::vector<std::vector<Place>> places_;  // by group
   std::vector<Fitness> fitness_;            // by deployment
   std::vector<double> savings_;             // parallel; USD per input token that is warm
-  std::vector<std::unique_ptr<Policy>> by_group_;
-  std::map<std::pair<GroupIndex, std::string>, std::unique_ptr<Policy>> overrides_;
-  std::vector<std::unique_ptr<Policy>> observers_;  // by group; null: none
-  std::vector<Ranked> ranked_, watched_;            // scratch
+  Policies by_group_;
+  Overrides overrides_;  // by group and policy, or "#" and the rule that names it
+  Policies observers_;   // by group; null: none
+  bool any_learns_ = false;
+  const limits::Ledger* ledger_ = nullptr;
+  std::vector<Ranked> ranked_, watched_;  // scratch
   std::vector<TermRecord> terms_;
   std::vector<ObservedChoice> observed_;
   std::vector<std::uint32_t> seen_;  // scratch: stamp of the plan that has seen a deployment

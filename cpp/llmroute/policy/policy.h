@@ -8,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +25,10 @@
 #include "llmroute/model/deployment.h"
 #include "llmroute/model/request.h"
 
+namespace llmroute::limits {
+class Ledger;
+}
+
 namespace llmroute::policy {
 
 // Everything a ranking may look at. Views live during the call only.
@@ -35,6 +41,7 @@ struct RankContext {
   const ChatRequest* request = nullptr;  // null: nothing is known of it but its facts
   // Where a policy that weighs several things writes them down; null: nobody looks.
   std::vector<TermRecord>* terms = nullptr;
+  const limits::Ledger* ledger = nullptr;  // null: nothing is known of limits
 };
 
 // One candidate that the filters kept. The policy fills `score` (lower is better) and
@@ -55,11 +62,39 @@ struct Ranked {
 inline constexpr std::size_t kExactlyRanked = 6;
 void order_by_score(std::span<Ranked> candidates);
 
+// What of a request tells it from others, as far as those who learn distinguish.
+struct RequestTraits {
+  Tokens prompt_tokens;
+  bool tools = false, images = false;
+};
+RequestTraits traits_of(const Facts& facts);
+
+// What one attempt, or a word about its answer, teaches of a deployment. Not-a-number: unknown.
+struct Lesson {
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+  DeploymentIndex deployment = 0;
+  RequestTraits request;
+  std::optional<bool> answered;  // absent: it says nothing of that, nor of time and money
+  double total_ms = kUnknown;
+  double usd = kUnknown;
+  std::optional<double> feedback;  // 0..1
+  std::optional<double> replaced;  // the feedback that it takes the place of
+};
+
 class Policy {
  public:
   virtual ~Policy() = default;
   // Reorders `candidates`, best first (see order_by_score): the rest are the fallbacks.
   virtual void rank(const RankContext& context, std::span<Ranked> candidates) = 0;
+
+  // One that learns hears of every attempt in its group, whoever planned it.
+  virtual bool learns() const { return false; }
+  virtual void learn(const Lesson&) {}
+  // Before its first use: what is known by the one it replaces, of the same name. `now_at` says, by
+  // the earlier index, where a deployment is now; nowhere: it is gone.
+  virtual void take_over(const Policy&,
+                         std::span<const std::optional<DeploymentIndex>> /*now_at*/) {}
 };
 
 struct OptionSchema {

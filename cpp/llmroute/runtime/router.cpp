@@ -87,6 +87,30 @@ class Router::Impl {
     return ticket;
   }
 
+  void submit_unwatched(std::shared_ptr<const ChatRequest> request,
+                        std::function<void(const Decision&)> watch) {
+    Command command;
+    command.submission.ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
+    command.submission.request = rule_book()->apply(std::move(request), clock_.wall_now());
+    command.submission.watch = std::move(watch);
+    const auto before = brain_.in_flight.fetch_add(1, std::memory_order_relaxed);
+    if (before >= static_cast<std::int64_t>(options_.max_in_flight)) {
+      brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+      return;
+    }
+    keys()->refresh(clock_.now(), !clock_.runs_by_itself());
+    send(std::move(command));
+  }
+
+  void set_mirror(std::shared_ptr<Mirror> mirror) {
+    const std::lock_guard lock(brain_.mutex);
+    brain_.mirror.swap(mirror);
+  }
+  std::shared_ptr<Mirror> mirror() const {
+    const std::lock_guard lock(brain_.mutex);
+    return brain_.mirror;
+  }
+
   void send(Command command) {
     bool first = false;
     {
@@ -132,6 +156,7 @@ class Router::Impl {
     close_state();
     driver_.reset();
     loop_.reset();
+    set_mirror(nullptr);
   }
 
   std::shared_ptr<KeyRing> keys() const {
@@ -173,6 +198,18 @@ class Router::Impl {
     }
     state_->give_back(std::move(unspent));
     state_->stop(defaults::kStoreDrain);
+  }
+
+  Result<void> feedback(const std::string& request_id, double score) {
+    std::vector<engine::Switched> news;
+    {
+      const std::lock_guard lock(brain_.mutex);
+      auto done = brain_.dispatcher.feedback(request_id, score);
+      if (!done) return done.error();
+      news = std::move(*done);
+    }
+    for (engine::Switched& switched : news) state_->remember(std::move(switched));
+    return {};
   }
 
   // Arms that were rolled back or promoted stay so over a restart; without an answer they begin anew.
@@ -221,6 +258,7 @@ class Router::Impl {
 
   void refuse(const Submission& submission, ErrorKind kind, std::string message) {
     brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+    if (!submission.queue) return;
     submission.queue->push(
         Driver::refusal(submission, inventory(), kind, std::move(message), clock_.wall_now()));
   }
@@ -258,6 +296,14 @@ Ticket Router::submit(std::shared_ptr<const ChatRequest> request,
   return impl_->submit(std::move(request), std::move(queue));
 }
 
+void Router::submit_unwatched(std::shared_ptr<const ChatRequest> request,
+                              std::function<void(const Decision&)> watch) {
+  if (impl_) impl_->submit_unwatched(std::move(request), std::move(watch));
+}
+
+void Router::set_mirror(std::shared_ptr<Mirror> mirror) { impl_->set_mirror(std::move(mirror)); }
+std::shared_ptr<Mirror> Router::mirror() const { return impl_->mirror(); }
+
 void Router::cancel(Ticket ticket) {
   if (!impl_) return;  // abandoned
   Command command;
@@ -293,6 +339,10 @@ std::vector<CandidateView> Router::candidates(const ChatRequest& request) const 
   const Instant now = impl_->clock().now();
   const std::lock_guard lock(brain.mutex);
   return engine::candidate_views(brain.dispatcher, request, now, impl_->clock().wall_now());
+}
+
+Result<void> Router::feedback(const std::string& request_id, double score) {
+  return impl_->feedback(request_id, score);
 }
 
 std::string Router::health_json() const {

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include "llmroute/model/delta.h"
 #include "llmroute/model/request.h"
 #include "llmroute/runtime/completion.h"
+#include "llmroute/runtime/mirror.h"
 #include "llmroute/runtime/reply_cache.h"
 #include "llmroute/store/store.h"
 
@@ -49,6 +51,13 @@ class Router {
   // refusals (closed, too many in flight, no candidate) too, as the last completion.
   // A callable key's current value is set beforehand with set_secret.
   Ticket submit(std::shared_ptr<const ChatRequest> request, std::shared_ptr<CompletionQueue> queue);
+  // The same without a reader: `watch` is told how it ended, on the loop thread, and not at all where
+  // the router is closed or has no room for it.
+  void submit_unwatched(std::shared_ptr<const ChatRequest> request,
+                        std::function<void(const Decision&)> watch);
+  // A share of the requests goes to that router as well, from now on; null: no longer. See mirror.h.
+  void set_mirror(std::shared_ptr<Mirror> mirror);
+  std::shared_ptr<Mirror> mirror() const;
   void cancel(Ticket ticket);  // any thread; ends in a completion of kind cancelled
   // A reader took that much (weight_of) out of its stream: the socket may be read again.
   void resume(Ticket ticket, std::size_t bytes);
@@ -60,6 +69,8 @@ class Router {
   DecisionPtr explain(const ChatRequest& request) const;
   // The candidates that the filters keep, in the order of the decision.
   std::vector<CandidateView> candidates(const ChatRequest& request) const;
+  // What somebody makes of an answer; see Dispatcher::feedback. Any thread.
+  Result<void> feedback(const std::string& request_id, double score);
   // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
   // What experiments have seen, see engine/experiments.h.
