@@ -254,7 +254,8 @@ class History:
         named = old.document.get("groups") or old.document.get("deployments") or {}
         if unnamed := traffic.pop("", 0):
             only = next(iter(named), "")
-            traffic[only] = traffic.get(only, 0) + unnamed
+            if only in known:  # else they go to the one that takes its place
+                traffic[only] = traffic.get(only, 0) + unnamed
         before = json.loads(self._loaded[old.number].json)
         for finding in lint.refusals(before, json.loads(loaded.json), traffic):
             raise ConfigError(
