@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 __all__ = ["Decision", "render"]
@@ -155,6 +155,13 @@ def _context_line(value: dict[str, Any]) -> str:
     )
 
 
+def _terms_words(terms: Sequence[dict[str, Any]]) -> str:
+    """Say what a score is made of: the values of terms, 0 best to 1 worst, times their weights."""
+    return ", ".join(
+        f"{t['term'].replace('_', ' ')} {t['value']:.2f} x {t['weight']:.3g}" for t in terms
+    )
+
+
 def _candidate_cells(candidate: dict[str, Any], group: str) -> tuple[str, str, str]:
     name = candidate["deployment"]
     if candidate["status"] == "dropped":
@@ -172,7 +179,8 @@ def _candidate_cells(candidate: dict[str, Any], group: str) -> tuple[str, str, s
     score = candidate["score"]
     probability = candidate["probability"]
     if score is not None:
-        words.append(f"score {score:.3g}")
+        terms = _terms_words(candidate.get("terms", ()))
+        words.append(f"score {score:.3g}" + (f" = {terms}" if terms else ""))
     if probability is not None and probability < 1:
         words.append(f"first with probability {probability:.2f}")
     return name, "kept", "; ".join(words)

@@ -183,3 +183,23 @@ def test_times(ms: float | None, text: str) -> None:
 )
 def test_costs(usd: float | None, kind: str, text: str) -> None:
     assert format_usd({"usd": usd, "kind": kind}) == text
+
+
+def test_a_score_says_what_it_is_made_of() -> None:
+    cheap = {"input_usd_per_million": 1.0, "output_usd_per_million": 1.0}
+    dear = {"input_usd_per_million": 5.0, "output_usd_per_million": 5.0}
+    policy = {"name": "score", "cost": 0.5, "region_latency": 0.25}
+    config = {
+        "deployments": {
+            "cheap": {"base_url": "http://127.0.0.1:1/v1", "model": "m", "price": cheap},
+            "dear": {"base_url": "http://127.0.0.1:1/v1", "model": "m", "price": dear},
+        },
+        "groups": {"fast": {"deployments": ["cheap", "dear"], "policy": policy}},
+    }
+    with llmroute.Router(config) as router:
+        decision = router.explain("hi", model="fast")
+    assert "score 0.25 = cost 0.00 x 0.5, first token 1.00 x 0.25" in str(decision)
+    assert "score 0.75 = cost 1.00 x 0.5, first token 1.00 x 0.25" in str(decision)
+    assert "cost 1.00 x 0.5" in decision._repr_html_()
+    terms = {t["term"]: t for t in decision.candidates[0]["terms"]}
+    assert terms["first_token"]["raw"] is None

@@ -21,7 +21,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
+#include <limits>
 
 #include "llmroute/policy/builtin.h"
 
@@ -246,6 +246,7 @@ class Thompson final : public Policy {
     }
   }
 
+  void find_contenders();
   void set_grid();
   void tell_probabilities(std::span<Ranked> candidates);
 
@@ -256,58 +257,79 @@ class Thompson final : public Policy {
   std::uint32_t arms_ = 0;
   std::vector<Bucket> buckets_;
   NormalTable normal_;
-  std::vector<Belief> beliefs_;  // scratch, by candidate
-  std::vector<double> grid_, below_, last_, product_;
+  std::vector<Belief> beliefs_;            // scratch, by candidate
+  std::vector<std::uint32_t> contenders_;  // the same, of those who may be first
+  double floor_ = 0;                       // nobody first is below it
+  std::vector<double> grid_, before_, middle_, mass_;
 };
 
-// Points where the beliefs that matter most have their mass.
+// Points where the beliefs that matter most have their mass, from where no candidate is surely larger.
 void Thompson::set_grid() {
   constexpr std::array kQuantiles = {-4.0, -2.5, -1.7, -1.1, -0.6, -0.2,
                                      0.2,  0.6,  1.1,  1.7,  2.5,  4.0};
   constexpr std::size_t kMost = 8;  // beliefs; among more, each matters less
-  below_.clear();
-  for (const Belief& belief : beliefs_) below_.push_back(belief.mean + belief.deviation);
-  std::sort(below_.begin(), below_.end(), std::greater<>());
-  const double enough = below_[std::min(kMost, below_.size()) - 1];
+  constexpr double kNear = 0.05;    // of the narrowest deviation: one point does for both
+  std::sort(contenders_.begin(), contenders_.end(), [this](std::uint32_t a, std::uint32_t b) {
+    return beliefs_[a].mean + beliefs_[a].deviation > beliefs_[b].mean + beliefs_[b].deviation;
+  });
   grid_.clear();
-  std::size_t used = 0;
-  for (const Belief& belief : beliefs_) {
-    if (belief.mean + belief.deviation < enough || used++ >= kMost) continue;
-    for (const double z : kQuantiles) grid_.push_back(belief.mean + z * belief.deviation);
+  double narrowest = 1;
+  for (std::size_t i = 0; i < std::min(kMost, contenders_.size()); ++i) {
+    const Belief& belief = beliefs_[contenders_[i]];
+    narrowest = std::min(narrowest, belief.deviation);
+    for (const double z : kQuantiles) {
+      grid_.push_back(std::max(belief.mean + z * belief.deviation, floor_));
+    }
   }
   std::sort(grid_.begin(), grid_.end());
+  const auto last = std::unique(grid_.begin(), grid_.end(), [narrowest](double a, double b) {
+    return b - a < kNear * narrowest;
+  });
+  grid_.erase(last, grid_.end());
+}
+
+// Those who may be the largest, as far as four deviations reach.
+void Thompson::find_contenders() {
+  constexpr double kReach = 4;
+  floor_ = -std::numeric_limits<double>::infinity();
+  for (const Belief& b : beliefs_) floor_ = std::max(floor_, b.mean - kReach * b.deviation);
+  contenders_.clear();
+  for (std::uint32_t i = 0; i < beliefs_.size(); ++i) {
+    if (beliefs_[i].mean + kReach * beliefs_[i].deviation > floor_) contenders_.push_back(i);
+  }
 }
 
 // P(i is largest) = integral of the others' distribution functions over i's own.
 void Thompson::tell_probabilities(std::span<Ranked> candidates) {
-  const std::size_t k = candidates.size();
-  const double floor = explore_ / static_cast<double>(k);
-  if (k == 1) {
-    candidates[0].probability = 1;
-    return;
-  }
+  constexpr double kLeast = 1e-12;
+  find_contenders();
   set_grid();
-  last_.assign(k, 0);
-  below_.assign(k, 0);
-  product_.assign(k, 0);
+  const std::size_t k = contenders_.size();
+  before_.assign(k, 0);
+  middle_.resize(k);
+  mass_.assign(k, 0);
   double total = 0;
   for (const double x : grid_) {
+    double all = 1;
     for (std::size_t i = 0; i < k; ++i) {
-      below_[i] = normal_((x - beliefs_[i].mean) / beliefs_[i].deviation);
+      const Belief& belief = beliefs_[contenders_[i]];
+      const double below = normal_((x - belief.mean) / belief.deviation);
+      middle_[i] = std::max(0.5 * (below + before_[i]), kLeast);
+      all *= middle_[i];
     }
-    double both = 1;
-    for (std::size_t i = 0; i < k; ++i) both *= std::max(0.5 * (below_[i] + last_[i]), 1e-12);
     for (std::size_t i = 0; i < k; ++i) {
-      const double mass =
-          (below_[i] - last_[i]) * both / std::max(0.5 * (below_[i] + last_[i]), 1e-12);
-      product_[i] += mass;
-      total += mass;
+      // Twice the way to the middle is the way that its own function makes in this cell.
+      const double mass = 2 * (middle_[i] - before_[i]) * all / middle_[i];
+      if (mass > 0) mass_[i] += mass;
+      before_[i] = 2 * middle_[i] - before_[i];
+      total += std::max(mass, 0.0);
     }
-    last_ = below_;
   }
+  const double chance = explore_ / static_cast<double>(candidates.size());
+  for (Ranked& c : candidates) c.probability = static_cast<float>(chance);
   for (std::size_t i = 0; i < k; ++i) {
-    const double best = total > 0 ? product_[i] / total : 1.0 / static_cast<double>(k);
-    candidates[i].probability = static_cast<float>(floor + (1 - explore_) * best);
+    const double best = total > 0 ? mass_[i] / total : 1.0 / static_cast<double>(k);
+    candidates[contenders_[i]].probability += static_cast<float>((1 - explore_) * best);
   }
 }
 

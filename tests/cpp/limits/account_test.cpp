@@ -118,5 +118,20 @@ TEST(Account, OtherLimitsBeginAnewButWhatIsUnderWayStays) {
   EXPECT_EQ(shortage->limit, Limit::in_flight);
 }
 
+TEST(Account, IsUsedAsFarAsTheLimitNearestToItsEnd) {
+  const Instant now{seconds(5'000)};
+  LimitsSpec spec;
+  EXPECT_EQ(Account(spec).used(now), 0) << "without limits";
+  spec.in_flight = 4;
+  spec.tokens_per_minute = 1'000;  // a hundred at once
+  Account account(spec);
+  account.reserve(now, Tokens{10});
+  EXPECT_NEAR(account.used(now), 0.25, 1e-6);
+  account.reserve(now, Tokens{70});
+  EXPECT_NEAR(account.used(now), 0.8, 1e-6);
+  for (int i = 0; i < 2; ++i) account.settle(now, Tokens{40}, Tokens{0});
+  EXPECT_NEAR(account.used(now), 0, 1e-6) << "given back";
+}
+
 }  // namespace
 }  // namespace llmroute::limits

@@ -42,5 +42,17 @@ TEST(Gcra, ABigOneWaitsForAWholeBurstAndIsPaidFor) {
   EXPECT_LE(gcra.free_at(1), now);
 }
 
+TEST(Gcra, SaysWhatShareOfItsBurstIsTaken) {
+  const Instant now{seconds(100)};
+  Gcra gcra(100, kMinute);  // ten at once
+  EXPECT_EQ(gcra.used(now), 0);
+  gcra.take(now, 4);
+  EXPECT_NEAR(gcra.used(now), 0.4, 1e-6);
+  EXPECT_LT(gcra.used(now + seconds(1)), 0.4);
+  gcra.take(now, 60);
+  EXPECT_EQ(gcra.used(now), 1) << "never more than all";
+  EXPECT_EQ(gcra.used(now + kMinute), 0);
+}
+
 }  // namespace
 }  // namespace llmroute::limits

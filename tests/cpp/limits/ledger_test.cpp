@@ -187,5 +187,18 @@ TEST(Ledger, ValuesWithoutEndShareAnAccount) {
   EXPECT_LE(ledger.accounts(), fixed + 1) << "nobody holds the others any more";
 }
 
+TEST(Ledger, SaysWhatShareIsUsedUp) {
+  Desk none(inventory_with({}));
+  EXPECT_EQ(none.ledger.used(0, kNow), 0);
+  Desk desk(inventory_with({rule("by provider", {Scope::provider, {}}, in_flight(10)),
+                            rule("by group", {Scope::group, {}}, in_flight(2))},
+                           in_flight(4)));
+  desk.take(0);
+  EXPECT_NEAR(desk.ledger.used(0, kNow), 0.25, 1e-9) << "its own";
+  EXPECT_NEAR(desk.ledger.used(1, kNow), 0.1, 1e-9) << "its provider's";
+  EXPECT_EQ(desk.ledger.used(2, kNow), 0) << "a group's limit is everybody's";
+  EXPECT_EQ(desk.ledger.used(99, kNow), 0);
+}
+
 }  // namespace
 }  // namespace llmroute::limits
