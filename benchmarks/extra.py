@@ -19,7 +19,7 @@ from benchmarks.run import Plan
 __all__ = ["run"]
 
 ROOT = Path(__file__).parent.parent
-LAYERS = "base;model;wire;health;analysis;provider;store;limits;cache;policy"  # what is measured
+LAYERS = "base;model;wire;health;analysis;provider;store;limits;cache;policy;engine"  # what is measured
 
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 
@@ -120,6 +120,7 @@ def run(plan: Plan, build: Path) -> list[Row]:
         "decision": lambda: _decisions(build),
         "ledger": lambda: _ledger(build),
         "keywords": lambda: _keywords(build),
+        "ruled": lambda: _ruled(build),
         "import": lambda: [_imports(plan)],
         "simulation": lambda: [_simulation(1 if plan.quick else plan.repeats)],
         "cache": lambda: [_cache_hit(1 if plan.quick else plan.repeats)],
@@ -186,6 +187,18 @@ def _decisions(build: Path) -> list[Row]:
         name = f"decision among {size:,} deployments, {result['policy']}"
         line = report.row(name, "us", {"llmroute": [result["us"]]}, [(f"<= {limit:g} us", limit)])
         rows.append(report.close(line, [("allocations", 0.0)], allocations))
+    return rows
+
+
+def _ruled(build: Path) -> list[Row]:
+    rows = []
+    for result in _core(build, "ruled"):
+        size = result["deployments"]
+        limit = {100: 10.0, 1000: 60.0}[size]
+        name = f"decision among {size:,} with 50 rules, 20 constraints and its explanation"
+        rows.append(
+            report.row(name, "us", {"llmroute": [result["us"]]}, [(f"<= {limit:g} us", limit)])
+        )
     return rows
 
 

@@ -17,6 +17,9 @@ END = "<!-- generated: end -->"
 def tables(schema: dict[str, Any], policies: dict[str, Any]) -> str:
     """Return every key with its type, default and meaning, as Markdown."""
     parts = [_table(title, fields) for title, fields in _sections(schema, "")]
+    named = {name: table for name, table in schema["$defs"].items() if name != "policy"}
+    for name, table in sorted(named.items()):
+        parts += [_table(title, fields, name) for title, fields in _sections(table, "")]
     parts.append(_policies(policies))
     return "\n\n".join(parts)
 
@@ -47,11 +50,13 @@ def _nested(field: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, A
             yield from _nested(choice, path)
 
 
-def _table(path: str, table: dict[str, Any]) -> str:
+def _table(path: str, table: dict[str, Any], name: str = "") -> str:
     required = table.get("required", ())
     title = (
         f"### `[{path}]`" if path and "[]" not in path else f"### `{path}`" if path else "### Top"
     )
+    if name:
+        title = f"### A {name}"
     rows = [
         f"| `{key}` | {_type(field)} | {_default(key, field, required)} | {field['description']} |"
         for key, field in table["properties"].items()
@@ -61,7 +66,8 @@ def _table(path: str, table: dict[str, Any]) -> str:
 
 def _type(field: dict[str, Any]) -> str:
     if "$ref" in field:
-        return "name or table"
+        name = field["$ref"].rpartition("/")[2]
+        return "name or table" if name == "policy" else f"a {name}"
     if "anyOf" in field:
         return " or ".join(_type(choice) for choice in field["anyOf"])
     if "enum" in field:

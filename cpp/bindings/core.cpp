@@ -6,9 +6,11 @@
 #include <random>
 
 #include "llmroute/base/random.h"
+#include "llmroute/base/text.h"
 #include "llmroute/cache/prefix.h"
 #include "request.h"
 #include "state.h"
+#include "state_store.h"
 
 namespace llmroute::bindings {
 
@@ -17,8 +19,11 @@ namespace {
 // Threads that block at the same time beyond this pay for a descriptor each time.
 constexpr std::size_t kMaxIdleQueues = 64;
 
-InventoryPtr inventory_from(const std::string& config, const std::string& catalogue) {
-  return std::make_shared<const Inventory>(checked_inventory(config, catalogue));
+InventoryPtr inventory_from(const std::string& config, const std::string& catalogue,
+                            std::uint64_t version) {
+  auto inventory = std::make_shared<Inventory>(checked_inventory(config, catalogue));
+  inventory->version = version;
+  return inventory;
 }
 
 }  // namespace
@@ -170,8 +175,8 @@ namespace {
 
 std::shared_ptr<CoreState> make_core(const std::string& config, const std::string& catalogue,
                                      std::optional<std::uint64_t> seed,
-                                     std::shared_ptr<ManualClock> clock,
-                                     std::size_t max_in_flight) {
+                                     std::shared_ptr<ManualClock> clock, std::size_t max_in_flight,
+                                     std::uint64_t version) {
   CoreState::Options options;
   if (!seed) {
     std::random_device device;
@@ -180,7 +185,8 @@ std::shared_ptr<CoreState> make_core(const std::string& config, const std::strin
   options.seed = *seed;
   options.clock = std::move(clock);
   options.max_in_flight = max_in_flight;
-  return std::make_shared<CoreState>(inventory_from(config, catalogue), std::move(options));
+  return std::make_shared<CoreState>(inventory_from(config, catalogue, version),
+                                     std::move(options));
 }
 
 std::vector<std::string> model_names(const CoreState& core) {
@@ -319,6 +325,25 @@ py::object python_policy(CoreState& core, const RequestHandle& handle) {
   return py::str(inventory->groups[*group].policy.name);
 }
 
+void mirror_to(CoreState& core, const std::shared_ptr<CoreState>& other, double share) {
+  const auto router = core.router();
+  if (!other) {
+    router->set_mirror(nullptr);
+    return;
+  }
+  const auto there = other->router();
+  if (there == router) {
+    throw Raised(make_error(ErrorKind::invalid_argument, "a router cannot mirror itself", "other"));
+  }
+  router->set_mirror(std::make_shared<runtime::Mirror>(there, share));
+}
+
+py::object mirror_json(CoreState& core) {
+  const auto mirror = core.router()->mirror();
+  if (!mirror) return py::none();
+  return py::str(mirror->json());
+}
+
 void close_core(CoreState& core) {
   const WithoutGil others_may_run;
   core.close();
@@ -333,6 +358,35 @@ py::dict cache_stats(CoreState& core) {
   out["misses"] = stats.misses;
   out["joined"] = stats.joined;
   return out;
+}
+
+DeploymentIndex deployment_named(const CoreState& core, const std::string& name) {
+  const InventoryPtr inventory = core.inventory();
+  if (const auto found = inventory->find_deployment(name)) return *found;
+  std::vector<std::string_view> names;
+  for (const Deployment& deployment : inventory->deployments) names.emplace_back(deployment.name);
+  std::string nearest(nearest_name(name, names));
+  throw Raised(make_error(ErrorKind::invalid_argument,
+                          "there is no deployment \"" + ellipsize(name, 80) + "\"", "deployment",
+                          std::move(nearest)));
+}
+
+// Enough outcomes for any breaker that a configuration may describe.
+constexpr std::size_t kMostPretended = 1'000'000;
+
+void pretend(CoreState& core, const std::string& deployment, const std::string& state) {
+  const DeploymentIndex index = deployment_named(core, deployment);
+  Failure failure = make_failure(ErrorKind::server_error, "pretended");
+  if (state == "limited") {
+    failure.kind = ErrorKind::rate_limit;
+    failure.retry_after = seconds(60);
+  } else if (state != "down") {
+    throw Raised(make_error(
+        ErrorKind::invalid_argument,
+        "a deployment can be \"down\" or \"limited\", not \"" + ellipsize(state, 80) + "\"",
+        "state"));
+  }
+  core.router()->pretend(index, failure, kMostPretended);
 }
 
 std::shared_ptr<Ending> explain(CoreState& core, const RequestHandle& handle) {
@@ -351,11 +405,14 @@ void bind_core(py::module_& module) {
       .def_property_readonly(
           "now_ms", [](const ManualClock& clock) { return to_ms(clock.now().time_since_epoch()); });
   bind_candidate(module);
-  py::class_<CoreState, std::shared_ptr<CoreState>>(module, "Core", py::is_final(),
-                                                    plain_metaclass())
+  bind_store(module);
+  py::class_<CoreState, std::shared_ptr<CoreState>> bound(module, "Core", py::is_final(),
+                                                          plain_metaclass());
+  bind_store_of<CoreState>(bound);
+  bound
       .def(py::init(&make_core), py::arg("config_json"), py::arg("catalogue_json"),
            py::arg("seed") = py::none(), py::arg("clock") = py::none(),
-           py::arg("max_in_flight") = defaults::kMaxInFlight)
+           py::arg("max_in_flight") = defaults::kMaxInFlight, py::arg("version") = 1)
       .def_property_readonly("models", &model_names)
       .def_property_readonly("seed", [](const CoreState& core) { return core.options().seed; })
       .def_property_readonly("in_flight",
@@ -388,6 +445,8 @@ void bind_core(py::module_& module) {
           },
           py::arg("request_id"), py::arg("score"))
       .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
+      .def("mirror_to", &mirror_to, py::arg("other"), py::arg("share"))
+      .def("mirror_json", &mirror_json)
       .def("experiments_json", [](CoreState& core) { return core.router()->experiments_json(); })
       .def(
           "switch_experiment",
@@ -402,10 +461,17 @@ void bind_core(py::module_& module) {
       .def("set_secret", &set_secret, py::arg("deployment"), py::arg("key"), py::arg("value"))
       .def(
           "configure",
-          [](CoreState& core, const std::string& config, const std::string& catalogue) {
-            core.configure(inventory_from(config, catalogue));
-          },
-          py::arg("config_json"), py::arg("catalogue_json"))
+          [](CoreState& core, const std::string& config, const std::string& catalogue,
+             std::uint64_t version) { core.configure(inventory_from(config, catalogue, version)); },
+          py::arg("config_json"), py::arg("catalogue_json"), py::arg("version") = 1)
+      .def_property_readonly("version", [](CoreState& core) { return core.inventory()->version; })
+      .def("traffic",
+           [](CoreState& core) {
+             py::dict out;
+             for (const auto& [name, count] : core.router()->traffic()) out[py::str(name)] = count;
+             return out;
+           })
+      .def("pretend", &pretend, py::arg("deployment"), py::arg("state"))
       .def("take_notices", &CoreState::take_notices)
       .def("before_fork", &CoreState::before_fork, py::call_guard<WithoutGil>())
       .def("after_fork", &CoreState::after_fork, py::call_guard<WithoutGil>())

@@ -110,7 +110,22 @@ PyTypeObject* make_delta_type() {
   return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
 }
 
+py::object foreign_delta(const std::string& kind, const std::string& text,
+                         const std::string& finish_reason) {
+  const auto found = from_slug<DeltaKind>(kind);
+  if (!found) throw py::value_error("there is no delta of kind " + kind);
+  Delta delta;
+  delta.kind = *found;
+  delta.text = text;
+  delta.finish_reason = finish_reason;
+  PyObject* made = make_delta(delta);
+  if (made == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(made);
+}
+
 void bind_delta(py::module_& module) {
+  module.def("make_delta", &foreign_delta, py::arg("kind"), py::arg("text"),
+             py::arg("finish_reason"));
   DeltaSupport& made = support();
   made.type = make_delta_type();
   throw_if_python_error();

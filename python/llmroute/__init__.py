@@ -47,6 +47,7 @@ from llmroute.stream import AsyncStream, Delta, Stream
 
 if TYPE_CHECKING:
     from llmroute.explain import Decision
+    from llmroute.lint import Finding, lint
     from llmroute.policies import Policy, policy
     from llmroute.simulation import compare, simulate
     from llmroute.traffic import Traffic
@@ -72,6 +73,7 @@ __all__ = [
     "DeadlineExceededError",
     "Decision",
     "Delta",
+    "Finding",
     "InvalidRequestError",
     "LlmrouteError",
     "NoCandidateError",
@@ -94,6 +96,7 @@ __all__ = [
     "Usage",
     "World",
     "compare",
+    "lint",
     "policy",
     "simulate",
 ]
@@ -102,10 +105,12 @@ __all__ = [
 # decisions, and what simulates, come when they are asked for.
 _LATER = {
     "Decision": "llmroute.explain",
+    "Finding": "llmroute.lint",
     "Policy": "llmroute.policies",
     "Traffic": "llmroute.traffic",
     "World": "llmroute.world",
     "compare": "llmroute.simulation",
+    "lint": "llmroute.lint",
     "policy": "llmroute.policies",
     "simulate": "llmroute.simulation",
 }
@@ -116,7 +121,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    value = getattr(importlib.import_module(_LATER[name]), name)
+    module = importlib.import_module(_LATER[name])
+    # The linter is a module that can be called, so that what else it holds is found below its name.
+    value = module if name == "lint" else getattr(module, name)
     globals()[name] = value
     return value
 

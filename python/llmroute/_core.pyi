@@ -41,6 +41,9 @@ def simulate(
 def dumps(value: object) -> bytes:
     """Write a Python value as JSON, the way request bodies are written."""
 
+def make_delta(kind: str, text: str, finish_reason: str) -> Delta:
+    """Make a step of a stream that no deployment sent."""
+
 @final
 class ManualClock:
     """A clock that stands still until it is moved; routers made with it follow."""
@@ -257,6 +260,7 @@ class Core:
         seed: int | None = None,
         clock: ManualClock | None = None,
         max_in_flight: int = 20_000,
+        version: int = 1,
     ) -> None: ...
     @property
     def models(self) -> list[str]: ...
@@ -297,6 +301,10 @@ class Core:
 
     def feedback(self, request_id: str, score: float) -> None: ...
     def health_json(self) -> str: ...
+    def mirror_to(self, other: Core | None, share: float) -> None:
+        """Send a share of the requests to that router too; None: no longer."""
+
+    def mirror_json(self) -> str | None: ...
     def experiments_json(self) -> str: ...
     def switch_experiment(self, name: str, arm: str, reason: str) -> None:
         """All requests to that arm; an empty one: as configured, beginning anew."""
@@ -307,7 +315,26 @@ class Core:
         """Deployment, index in its pool and label of every key that comes from a callable."""
 
     def set_secret(self, deployment: str, key: int, value: str) -> None: ...
-    def configure(self, config_json: str, catalogue_json: str) -> None: ...
+    def configure(self, config_json: str, catalogue_json: str, version: int = 1) -> None: ...
+    @property
+    def version(self) -> int:
+        """Number of the configuration that new requests begin with."""
+
+    def traffic(self) -> dict[str, int]:
+        """Count requests since the start by model named ("": none); not what a cache answered."""
+
+    def pretend(self, deployment: str, state: str) -> None:
+        """Make a deployment look ``down`` or ``limited``, as failures would. For policy tests."""
+
+    def store_put(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
+        """Write to the state store; may wait for a disk. Without `ttl_s` it stays."""
+
+    def store_put_new(self, key: str, value: bytes, ttl_s: float | None = None) -> bool:
+        """Do the same where nothing is there; say whether it was so."""
+
+    def store_get(self, key: str) -> bytes | None: ...
+    def store_erase(self, key: str) -> None: ...
+    def store_scan(self, prefix: str, most: int) -> list[tuple[str, bytes]]: ...
     def take_notices(self) -> list[str]:
         """Sentences that are to be said once, oldest first; cheap where there are none."""
 
@@ -320,6 +347,18 @@ class Core:
     def close(self) -> None: ...
     def abandon(self) -> None:
         """Forget everything without touching it: for a child after fork."""
+
+@final
+class StateFile:
+    """A state file without a router; made where there is none. Not across a fork."""
+
+    def __init__(self, path: str, busy_ms: float = 1_000.0) -> None: ...
+    def store_put(self, key: str, value: bytes, ttl_s: float | None = None) -> None: ...
+    def store_put_new(self, key: str, value: bytes, ttl_s: float | None = None) -> bool: ...
+    def store_get(self, key: str) -> bytes | None: ...
+    def store_erase(self, key: str) -> None: ...
+    def store_scan(self, prefix: str, most: int) -> list[tuple[str, bytes]]: ...
+    def close(self) -> None: ...
 
 @final
 class SimProvider:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from llmroute.config import LoadedConfig, Source
     from llmroute.human import Handler
+    from llmroute.lifecycle import History, Version, Watcher
     from llmroute.policies import Plan, Policy, PolicyContext
 
 __all__ = ["Shared", "apply_plan", "call_options"]
@@ -40,11 +41,15 @@ class Shared:
         "__weakref__",
         "_asked",
         "_givers",
+        "_history",
         "_keys_due",
+        "_making",
         "_policies",
         "_ports",
+        "_watcher",
         "core",
         "human",
+        "loaded",
         "scorers",
     )
 
@@ -66,11 +71,17 @@ class Shared:
         self.human: Handler | None = None
         self.scorers: dict[str, Callable[..., Any]] = {}
         self._ports: dict[int, tuple[weakref.ref[Any], _core.Port]] = {}
+        self._making = threading.Lock()
+        self._history: History | None = None
+        self._watcher: Watcher | None = None
         self._adopt(loaded)
         _LIVE.add(self)
+        if _has_state_file(loaded):
+            self.history()  # its number is the file's to give
         self.tell()
 
     def _adopt(self, loaded: LoadedConfig) -> None:
+        self.loaded = loaded
         self._policies: dict[str, Policy] = loaded.policies
         self._asked: list[str] = self.core.scores
         self._givers: list[tuple[str, int, Callable[[], Any]]] = [
@@ -80,13 +91,49 @@ class Shared:
         ]
         self._keys_due = 0.0
 
-    def reload(self, source: Source) -> None:
+    def history(self) -> History:
+        """Return the versions of the configuration; what is served now is the first."""
+        with self._making:
+            if self._history is None:
+                from llmroute.lifecycle import History
+
+                self._history = History(self.core, self.loaded)
+            return self._history
+
+    def reload(
+        self,
+        source: Source,
+        who: str | None = None,
+        why: str | None = None,
+        *,
+        force: bool = False,
+    ) -> Version:
         """Change the configuration; requests in flight finish on the one they began with."""
         from llmroute import config
 
-        loaded = config.load(source)
-        _located(loaded, lambda: self.core.configure(loaded.json, loaded.catalogue_json))
-        self._adopt(loaded)
+        return self.serve(config.load(source), who, why, force=force)
+
+    def serve(
+        self, loaded: LoadedConfig, who: str | None, why: str | None, *, force: bool = False
+    ) -> Version:
+        """Do the same with a configuration that was read already."""
+        history = self.history()
+        version: Version = _located(
+            loaded, lambda: history.serve(loaded, who, why, force=force, adopt=self._adopt)
+        )
+        return version
+
+    def watch(self, file: str | os.PathLike[str], seconds: float) -> Watcher:
+        """Watch a file from now on, instead of one that was watched before."""
+        from llmroute.lifecycle import Watcher
+
+        self.history()
+        watcher = Watcher(self, file, seconds)
+        with self._making:
+            before, self._watcher = self._watcher, watcher
+        if before is not None:
+            before.close()
+        return watcher
 
     def tell(self) -> None:
         """Log what the router has to say once, such as that its state file does not answer."""
@@ -225,6 +272,8 @@ class Shared:
 
     def close(self) -> None:
         """End everything in flight and stop the network thread; idempotent."""
+        if self._watcher is not None:
+            self._watcher.close()
         self.core.close()
         self.tell()
         for reference, port in list(self._ports.values()):
@@ -238,6 +287,11 @@ class Shared:
         self.core.abandon()
         self._ports = {}
         self._keys_due = 0.0
+        self._making = threading.Lock()
+        if self._history is not None:
+            self._history.after_fork()
+        if self._watcher is not None:
+            self._watcher.start()
 
     def __del__(self) -> None:
         if hasattr(self, "_ports"):
@@ -289,6 +343,14 @@ def apply_plan(request: _core.Request, chosen: Policy, plan: Plan) -> None:
         request.set_stand_in(chosen.stand_in, plan.failure)
     else:
         request.set_order(plan.order, plan.reasons, str(chosen.name))
+
+
+def _has_state_file(loaded: LoadedConfig) -> bool:
+    if '"state"' not in loaded.json:
+        return False
+    import json
+
+    return bool((json.loads(loaded.json).get("state") or {}).get("path"))
 
 
 def _located(loaded: LoadedConfig, make: Callable[[], Any]) -> Any:

@@ -178,20 +178,23 @@ def load(source: Source) -> LoadedConfig:
     )
 
 
-def check(source: Source) -> dict[str, Any]:
+def check(source: Source, *, days: int = 90) -> dict[str, Any]:
     """Check a configuration without making a router.
 
     Parameters
     ----------
     source
         See `load`.
+    days : int
+        Age in days from which a price is old.
 
     Returns
     -------
     dict
         ``groups``, ``deployments``, ``limits``, ``budgets``, ``queue``, ``cache`` and ``state`` as
-        they were understood, and ``warnings``: what is allowed but will not work as it stands, such
-        as a key variable that is not set.
+        they were understood; ``warnings``: what is allowed but will not work as it stands, such
+        as a key variable that is not set; and ``findings``: what `llmroute.lint` says of it, each
+        as a dictionary.
 
     Raises
     ------
@@ -217,6 +220,7 @@ def check(source: Source) -> dict[str, Any]:
     meaning["warnings"] = _warnings(meaning.get("deployments", {}))
     if meaning.get("budgets") and meaning["state"]["path"] is None:
         meaning["warnings"].append("budgets: without [state] a restart forgets what was spent")
+    meaning["findings"] = _findings(loaded, days)
     return meaning
 
 
@@ -253,6 +257,13 @@ def catalogue_json() -> str:
     for name in ("providers", "regions"):
         tables.update(_toml().loads((data / f"{name}.toml").read_text(encoding="utf-8")))
     return json.dumps(tables)
+
+
+def _findings(loaded: LoadedConfig, days: int) -> list[dict[str, Any]]:
+    from llmroute.lint import lint_document
+
+    found = [finding.to_dict() for finding in lint_document(json.loads(loaded.json), days=days)]
+    return [{**finding, "line": loaded.locate(finding["path"])} for finding in found]
 
 
 def _warnings(deployments: Mapping[str, Any]) -> list[str]:

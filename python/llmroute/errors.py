@@ -96,6 +96,8 @@ class LlmrouteError(Exception):
     """
 
     kind: str = "error"
+    parked: str | None = None
+    """Id under which the request waits for a person; see `Router.answer_to`."""
 
     def __init__(
         self,

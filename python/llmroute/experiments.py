@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from llmroute._core import Core
+    from llmroute.router import Router
 
 __all__ = ["Experiments"]
 
@@ -114,6 +115,50 @@ class Experiments:
             There is no such experiment.
         """
         self._core.switch_experiment(name, "", why)
+
+    def mirror_to(self, other: Router | None, share: float = 1.0) -> None:
+        """Send a share of all requests to another router as well: a whole other configuration.
+
+        A request is sent there when its answer is on its way, so its caller waits for nothing.
+        Copies are judged by the other router's rules and constraints, and never mirrored again.
+
+        Parameters
+        ----------
+        other : Router, optional
+            Must be kept open. None: no longer.
+        share : float
+            0 to 1.
+
+        Raises
+        ------
+        ValueError
+            The share is not from 0 to 1.
+        InvalidRequestError
+            It is this router itself.
+
+        Examples
+        --------
+        >>> import llmroute
+        >>> with llmroute.Router(["ollama/a"]) as now, llmroute.Router(["ollama/b"]) as next:
+        ...     now.experiments.mirror_to(next, share=0.05)
+        ...     now.experiments.mirrored()["there"]["requests"]
+        0
+        """
+        if not 0 <= share <= 1:
+            raise ValueError(f"share must be from 0 to 1, not {share}")
+        self._core.mirror_to(None if other is None else other._shared.core, float(share))
+
+    def mirrored(self) -> dict[str, Any] | None:
+        """Return how the mirrored requests did here and there; None where nothing is mirrored.
+
+        Returns
+        -------
+        dict or None
+            ``share``, and ``here`` and ``there``: ``requests``, ``failures``, ``mean_ms`` of the
+            answered ones, ``mean_usd``.
+        """
+        text = self._core.mirror_json()
+        return None if text is None else json.loads(text)
 
     def __str__(self) -> str:
         lines = []

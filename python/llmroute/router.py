@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmroute._core import ManualClock
 from llmroute._feedback import Judged
+from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
 from llmroute.reply import Reply
 from llmroute.stream import AsyncStream, Stream
@@ -33,7 +34,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router(Judged):
+class Router(Operations, Judged):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -54,7 +55,10 @@ class Router(Judged):
     human : callable, optional
         ``human(request, decision)`` answers with text, or declines with None, where a group's
         ``on_exhausted`` hands a chat over to a person. Called on the caller's thread; with
-        `AsyncRouter` it may be a coroutine function. Without it such a request fails.
+        `AsyncRouter` it may be a coroutine function. Without it such a request is parked until a
+        person answers it; see `inbox`.
+    watch : bool
+        Reload the file when it changes; see `watch`.
     scores : mapping of str to callable, optional
         ``function(request)`` gives a number or a word that rules look at, such as ``sentiment``;
         see `llmroute.scores`.
@@ -81,16 +85,15 @@ class Router(Judged):
         clock: ManualClock | None = None,
         max_in_flight: int = _MAX_IN_FLIGHT,
         human: Handler | None = None,
+        watch: bool = False,
         scores: Mapping[str, ScoreFunction] | None = None,
     ) -> None:
-        self._shared = Shared(
-            _DEFAULT_FILE if source is None else source,
-            seed=seed,
-            clock=clock,
-            max_in_flight=max_in_flight,
-        )
+        chosen = _DEFAULT_FILE if source is None else source
+        self._shared = Shared(chosen, seed=seed, clock=clock, max_in_flight=max_in_flight)
         self._shared.human = human
         self._shared.scorers.update(scores or {})
+        if watch:
+            self.watch()
 
     @classmethod
     def from_dict(
@@ -212,7 +215,7 @@ class Router(Judged):
             shared.tell()
             from llmroute import human
 
-            return human.ask(shared.human, request, result)
+            return human.ask(shared, request, result, deadline_ms)
         return Reply(result)
 
     def stream(
@@ -270,7 +273,7 @@ class Router(Judged):
         request = shared.prepare(messages, model, True, params, options)
         if shared.plans(policy):
             shared.plan(request, policy, deadline_ms)
-        return Stream(shared, request)
+        return Stream(shared, request, deadline_ms)
 
     def explain(
         self,
@@ -374,21 +377,6 @@ class Router(Judged):
         ...     router.clear_cache()
         """
         self._shared.core.clear_cache()
-
-    def reload(self, source: Source) -> None:
-        """Change the configuration; requests in flight finish on the one they began with.
-
-        Parameters
-        ----------
-        source
-            See `Router`. Health of deployments that stay is kept.
-
-        Raises
-        ------
-        ConfigError
-            Nothing was changed.
-        """
-        self._shared.reload(source)
 
     def close(self) -> None:
         """End everything in flight with `ClosedError` and stop; idempotent."""
@@ -497,7 +485,7 @@ class AsyncRouter(Judged):
             shared.tell()
             from llmroute import human
 
-            return await human.ask_async(shared.human, request, result)
+            return await human.ask_async(shared, request, result, deadline_ms)
         return Reply(result)
 
     def stream(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmroute._core import Delta, Feed, Port, Request, Result, Usage
+from llmroute._core import Delta, Feed, Port, Request, Result, Usage, make_delta
 from llmroute._failure import error_of
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from llmroute._submit import Shared
     from llmroute.explain import Decision
+    from llmroute.reply import Reply
 
 __all__ = ["AsyncStream", "Delta", "Stream"]
 
@@ -20,11 +21,23 @@ __all__ = ["AsyncStream", "Delta", "Stream"]
 class _View:
     """What can be read of a stream, while it runs and after."""
 
-    __slots__ = ("__weakref__", "_decision", "_feed", "_request", "_shared")
+    __slots__ = (
+        "__weakref__",
+        "_deadline_ms",
+        "_decision",
+        "_feed",
+        "_left",
+        "_person",
+        "_request",
+        "_shared",
+    )
 
-    def __init__(self, shared: Shared, request: Request) -> None:
+    def __init__(self, shared: Shared, request: Request, deadline_ms: float | None) -> None:
         self._shared = shared
         self._request = request
+        self._deadline_ms = deadline_ms
+        self._person: Reply | None = None  # who answered instead of a deployment
+        self._left: list[Delta] = []  # of that answer
         self._feed: Feed | None = None
         self._decision: Decision | None = None
 
@@ -36,6 +49,8 @@ class _View:
     @property
     def text(self) -> str:
         """The text that was read so far; begins anew after a ``restart`` delta."""
+        if self._person is not None:
+            return self._person.text
         return self._feed.text if self._feed is not None else ""
 
     @property
@@ -46,6 +61,8 @@ class _View:
     @property
     def finish_reason(self) -> str | None:
         """Why the answer ended, in OpenAI's words; None before."""
+        if self._person is not None:
+            return self._person.finish_reason
         return self._feed.finish_reason if self._feed is not None else None
 
     @property
@@ -70,6 +87,8 @@ class _View:
     @property
     def deployment(self) -> str | None:
         """Name of the deployment that answered; None before the end."""
+        if self._person is not None:
+            return self._person.deployment
         result = self._result()
         return result.deployment if result is not None else None
 
@@ -102,16 +121,28 @@ class _View:
     def _result(self) -> Result | None:
         return self._feed.result if self._feed is not None else None
 
-    def _end(self, feed: Feed) -> None:
-        """Raise where the stream ended otherwise than whole."""
+    def _end(self, feed: Feed) -> Result | None:
+        """Raise where the stream ended otherwise than whole; what is for a person is returned."""
         result = feed.result
-        if result is not None and not result.ok:
-            self._shared.tell()
+        if result is None or result.ok:
+            return None
+        self._shared.tell()
+        from llmroute import human
+
+        if feed.text or feed.tool_calls or not human.is_handed_over(result):
             raise error_of(result, partial=feed.text)
+        return result
+
+    def _answered(self, reply: Reply) -> Delta:
+        """Go on with what a person answered, in one piece."""
+        self._person = reply
+        self._left = [make_delta("finish", "", reply.finish_reason or "")]
+        return make_delta("text", reply.text, "")
 
     def __repr__(self) -> str:
         result = self._result()
-        state = "running" if result is None else "ended" if result.ok else result.kind
+        ended = result is not None and (result.ok or self._person is not None)
+        state = "running" if result is None else "ended" if ended else result.kind
         return f"<{type(self).__name__} {self.request_id} {state}>"
 
 
@@ -135,8 +166,8 @@ class Stream(_View):
 
     __slots__ = ()
 
-    def __init__(self, shared: Shared, request: Request) -> None:
-        super().__init__(shared, request)
+    def __init__(self, shared: Shared, request: Request, deadline_ms: float | None = None) -> None:
+        super().__init__(shared, request, deadline_ms)
         self._feed = shared.core.open(request, None)
 
     def __enter__(self) -> Stream:
@@ -156,11 +187,19 @@ class Stream(_View):
     def __next__(self) -> Delta:
         feed = self._feed
         assert feed is not None
-        delta = feed.wait()
-        if delta is None:
-            self._end(feed)
+        if self._person is None:
+            delta = feed.wait()
+            if delta is not None:
+                return delta
+            result = self._end(feed)
+            if result is not None:
+                from llmroute import human
+
+                reply = human.ask(self._shared, self._request, result, self._deadline_ms)
+                return self._answered(reply)
+        if not self._left:
             raise StopIteration
-        return delta
+        return self._left.pop(0)
 
     def close(self) -> None:
         """End the stream; what has not been read is dropped. Idempotent."""
@@ -194,14 +233,13 @@ class AsyncStream(_View):
     'stop'
     """
 
-    __slots__ = ("_deadline_ms", "_loop", "_policy")
+    __slots__ = ("_loop", "_policy")
 
     def __init__(
         self, shared: Shared, request: Request, policy: Any, deadline_ms: float | None
     ) -> None:
-        super().__init__(shared, request)
+        super().__init__(shared, request, deadline_ms)
         self._policy = policy
-        self._deadline_ms = deadline_ms
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def _start(self) -> Feed:
@@ -235,14 +273,29 @@ class AsyncStream(_View):
         feed = self._feed
         if feed is None:
             feed = await self._start()
+        if self._person is not None:
+            return self._rest()
         delta = feed.pop()
         while delta is None:
             if feed.result is not None:
-                self._end(feed)
-                raise StopAsyncIteration
+                result = self._end(feed)
+                return self._rest() if result is None else await self._ask(result)
             await self._more(feed)
             delta = feed.pop()
         return delta
+
+    def _rest(self) -> Delta:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop(0)
+
+    async def _ask(self, result: Result) -> Delta:
+        from llmroute import human
+
+        shared = self._shared
+        return self._answered(
+            await human.ask_async(shared, self._request, result, self._deadline_ms)
+        )
 
     async def _more(self, feed: Feed) -> None:
         """Wait until there is a delta or the end."""

@@ -107,7 +107,7 @@ def test_blue_and_green_with_one_verb(pair: Pair) -> None:
 @pytest.mark.parametrize(
     ("call", "nearest"),
     [
-        (lambda e: e.promote("y", "v2"), "x"),
+        (lambda e: e.promote("xz", "v2"), "x"),
         (lambda e: e.promote("x", "v3"), "v2"),
         (lambda e: e.roll_back("xx"), "x"),
         (lambda e: e.restart("xy"), "x"),
@@ -135,6 +135,45 @@ def test_a_shadow_gets_its_share_and_touches_nothing(pair: Pair) -> None:
         )
         arms = router.experiments.report()["x"]["arms"]
         assert [arm["requests"] for arm in arms] == [5, 5]
+
+
+def test_a_whole_other_configuration_gets_a_share(pair: Pair) -> None:
+    one, two = pair
+    rejects = {"rules": [{"name": "no", "when": {"keywords": "no"}, "then": {"reject": "no"}}]}
+    with (
+        Router({"deployments": {"old": one.deployment()}}) as now,
+        Router({"deployments": {"new": two.deployment()}, **rejects}) as then,
+    ):
+        assert now.experiments.mirrored() is None
+        now.experiments.mirror_to(then)
+        for prompt in ("hi", "there", "no"):
+            assert now.chat(prompt).deployment == "old"
+        eventually(lambda: (now.experiments.mirrored() or {})["there"]["requests"] == 3)
+        report = now.experiments.mirrored()
+        assert report is not None
+        assert (report["here"]["requests"], report["here"]["failures"]) == (3, 0)
+        assert report["there"]["failures"] == 1  # by a rule of the other one
+        assert two.stats()["requests"] == 2
+        now.experiments.mirror_to(None)
+        now.chat("hi")
+        assert now.experiments.mirrored() is None
+        now.experiments.mirror_to(then, share=0)
+        now.chat("hi")
+        with pytest.raises(ValueError, match="0 to 1"):
+            now.experiments.mirror_to(then, share=2)
+        with pytest.raises(InvalidRequestError, match="itself"):
+            now.experiments.mirror_to(now)
+    assert two.stats()["requests"] == 2
+
+
+def test_a_mirror_that_was_closed_is_in_nobodys_way(pair: Pair) -> None:
+    one, two = pair
+    with Router({"deployments": {"old": one.deployment()}}) as now:
+        with Router({"deployments": {"new": two.deployment()}}) as then:
+            now.experiments.mirror_to(then)
+        assert now.chat("hi").deployment == "old"
+        assert now.chat("hi").deployment == "old"
+    assert two.stats()["requests"] == 0
 
 
 def test_a_shadow_that_fails_fails_for_nobody() -> None:

@@ -27,6 +27,18 @@ Failure unknown_model(const Inventory& inventory, const std::string& model) {
   return failure;
 }
 
+// What was counted under names that the new inventory has too.
+std::vector<std::uint64_t> kept_counts(const Inventory& before,
+                                       const std::vector<std::uint64_t>& counts,
+                                       const Inventory& after) {
+  std::vector<std::uint64_t> out(after.groups.size());
+  for (GroupIndex i = 0; i < counts.size(); ++i) {
+    const auto now = after.find_group(before.groups[i].name);
+    if (now) out[*now] = counts[i];
+  }
+  return out;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
@@ -52,6 +64,7 @@ Result<void> Dispatcher::configure(InventoryPtr inventory) {
   retry_budget_.configure(inventory->resilience.retry_share);
   hedge_budgets_.assign(inventory->groups.size(), {});
   proofs_.assign(inventory->deployments.size(), std::nullopt);
+  asked_ = kept_counts(*inventory_, asked_, *inventory);
   answers_.move(*inventory_, *inventory);
   experiments_.configure(*book);
   book_ = std::move(*book);
@@ -67,6 +80,7 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   const auto group = policy::group_of(*inventory_, *request);
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
+  count(request->options.model);
   if (!group) {
     machine->refuse(s, unknown_model(*inventory_, request->options.model));
   } else if (requests_.size() >= max_in_flight_) {
@@ -79,6 +93,11 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   if (!machine->finished()) requests_.emplace(id, std::move(machine));
   settle(id, s);
   return id;
+}
+
+void Dispatcher::count(const std::string& model) {
+  const auto asked = group_asked(*inventory_, model);
+  if (asked) ++(model.empty() ? asked_unnamed_ : asked_[*asked]);
 }
 
 Surroundings Dispatcher::surroundings(Instant now, Actions& actions) {
@@ -217,6 +236,22 @@ void Dispatcher::on_lease(std::uint64_t number, const Result<store::Grant>& gran
 
 std::vector<std::pair<std::string, std::int64_t>> Dispatcher::take_unspent() {
   return budgets_.take_unspent();
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Dispatcher::traffic() const {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  if (asked_unnamed_ > 0) out.emplace_back("", asked_unnamed_);
+  for (GroupIndex i = 0; i < asked_.size(); ++i) {
+    if (asked_[i] > 0) out.emplace_back(inventory_->groups[i].name, asked_[i]);
+  }
+  return out;
+}
+
+void Dispatcher::pretend(DeploymentIndex deployment, std::uint16_t key, Instant now,
+                         const Outcome& outcome) {
+  health::Work work;
+  board_.on_start(deployment, now, work);
+  board_.on_outcome(deployment, key, now, outcome, work);
 }
 
 void Dispatcher::note_planned(RequestId request, Duration planned) {

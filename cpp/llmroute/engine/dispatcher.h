@@ -129,6 +129,11 @@ class Dispatcher {
   const RetryBudget& retry_budget() const { return retry_budget_; }
   std::size_t in_flight() const { return requests_.size(); }
   std::size_t waiting() const { return queue_.size(); }  // of those, in line
+  // Requests since the start by what was asked for, of the inventory's names; "" for those that named
+  // nothing. Without those that a cache answered before they came here.
+  std::vector<std::pair<std::string, std::uint64_t>> traffic() const;
+  // Feeds the board an outcome of an attempt that nobody made: for what-if questions and tests.
+  void pretend(DeploymentIndex deployment, std::uint16_t key, Instant now, const Outcome& outcome);
 
   // The time that filters and policy took, for the decision; the driver has the clock.
   void note_planned(RequestId request, Duration planned);
@@ -136,6 +141,7 @@ class Dispatcher {
   void note_cache(RequestId request, CacheStatus status);
 
  private:
+  void count(const std::string& model);
   Surroundings surroundings(Instant now, Actions& actions);
   RequestMachine* find(RequestId request);
   // Behind every event: who finished goes, who waits has its turn, what budgets want is asked for.
@@ -159,6 +165,8 @@ class Dispatcher {
   cache::Affinity affinity_;
   Answers answers_;
   std::vector<policy::PlanStep> scratch_;
+  std::vector<std::uint64_t> asked_;  // parallel to the inventory's groups
+  std::uint64_t asked_unnamed_ = 0;
   std::vector<DecisionPtr> finished_;
   Random random_;
   std::size_t max_in_flight_;

@@ -270,8 +270,8 @@ void Planner::rank_kept(GroupIndex group, const ChatRequest& request, const heal
                         Instant now, Random& random, std::vector<CandidateRecord>& records,
                         std::vector<PlanStep>& steps) {
   if (ranked_.empty()) return;
-  const RankContext context{*inventory_, board,   request.facts, now,
-                            random,      request, &terms_,       ledger_};
+  const RankContext context{*inventory_, board,    request.facts, now,
+                            random,      &request, &terms_,       ledger_};
   if (observers_[group]) observe(group, context);
   policy_for(group, request).rank(context, ranked_);
   for (const Ranked& r : ranked_) {

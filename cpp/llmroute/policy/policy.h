@@ -38,7 +38,7 @@ struct RankContext {
   const Facts& facts;
   Instant now;
   Random& random;
-  const ChatRequest& request;
+  const ChatRequest* request = nullptr;  // null: nothing is known of it but its facts
   // Where a policy that weighs several things writes them down; null: nobody looks.
   std::vector<TermRecord>* terms = nullptr;
   const limits::Ledger* ledger = nullptr;  // null: nothing is known of limits

@@ -122,7 +122,8 @@ double lack_of_quality(const RankContext& context, std::string_view task, Deploy
 
 double table_ms(const RankContext& context, DeploymentIndex d) {
   const std::string& there = context.inventory.deployments[d].region;
-  const std::string& here = context.request.options.region;
+  if (context.request == nullptr) return kUnknown;
+  const std::string& here = context.request->options.region;
   if (there.empty() || here.empty()) return kUnknown;
   const auto& regions = context.inventory.regions;
   const auto look = [&regions](const std::string& from, const std::string& to) {
@@ -166,7 +167,9 @@ Term Score::measure(Term term, const RankContext& context, std::span<const Ranke
       break;
     }
     case Term::quality: {
-      const std::string_view task = find_metadata(context.request.options.metadata, "task");
+      const std::string_view task = context.request == nullptr
+                                        ? std::string_view()
+                                        : find_metadata(context.request->options.metadata, "task");
       fill(candidates,
            [&](const Ranked& c) { return lack_of_quality(context, task, c.deployment); });
       break;

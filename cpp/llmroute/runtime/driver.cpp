@@ -66,6 +66,8 @@ void Driver::send(Submission submission) {
   active->ticket = submission.ticket;
   active->request = std::move(submission.request);
   active->queue = std::move(submission.queue);
+  active->watch = std::move(submission.watch);
+  if (!active->queue) ++mirrored_;
   ActiveRequest& request = *active;
   {
     const std::lock_guard lock(brain_.mutex);
@@ -317,7 +319,10 @@ void Driver::execute(engine::Finish& action) {
     completion.decision = closed_decision(*completion.decision);
   }
   std::vector<Submission> next = flights_.on_finish(completion);
+  const DecisionPtr decision = completion.decision;
+  const std::shared_ptr<const ChatRequest> request = active->request;
   finish(*active, std::move(completion));
+  tell_mirror(*request, *decision);
   for (Submission& submission : next) submit(std::move(submission));
 }
 
@@ -328,16 +333,30 @@ void Driver::finish(ActiveRequest& active, Completion completion) {
     release(*attempt);
   }
   const std::shared_ptr<CompletionQueue> queue = std::move(active.queue);
+  const std::function<void(const Decision&)> watch = std::move(active.watch);
   if (!queue) --mirrored_;
   by_ticket_.erase(active.ticket);
   active_.erase(active.id);
   brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
-  if (queue) queue->push(std::move(completion));
+  if (queue) {
+    queue->push(std::move(completion));
+  } else if (watch) {
+    watch(*completion.decision);
+  }
+}
+
+// Behind the answer, which is on its way.
+void Driver::tell_mirror(const ChatRequest& request, const Decision& decision) {
+  std::shared_ptr<Mirror> mirror;
+  {
+    const std::lock_guard lock(brain_.mutex);
+    mirror = brain_.mirror;
+  }
+  if (mirror) mirror->on_finish(request, decision);
 }
 
 void Driver::execute(engine::Mirror& action) {
   if (closing_ || mirrored_ >= defaults::kMaxMirrored) return;
-  ++mirrored_;
   brain_.in_flight.fetch_add(1, std::memory_order_relaxed);
   Submission submission;
   submission.ticket = next_mirror_++;

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +21,7 @@
 #include "llmroute/runtime/completion.h"
 #include "llmroute/runtime/flights.h"
 #include "llmroute/runtime/key_ring.h"
+#include "llmroute/runtime/mirror.h"
 #include "llmroute/runtime/state.h"
 #include "llmroute/runtime/submission.h"
 
@@ -31,6 +33,7 @@ struct Brain {
   mutable std::mutex mutex;
   engine::Dispatcher dispatcher;           // guarded by mutex
   std::shared_ptr<KeyRing> keys;           // guarded by mutex; the ring itself is thread-safe
+  std::shared_ptr<Mirror> mirror;          // guarded by mutex; null: none
   std::atomic<std::int64_t> in_flight{0};  // submitted and not finished
 };
 
@@ -45,7 +48,8 @@ struct ActiveRequest {
   std::vector<Attempt*> attempts;  // running now
   std::shared_ptr<const RawReply> reply;
   std::uint64_t timer = 0;
-  std::size_t unread = 0;  // weight of deltas the reader has not taken
+  std::function<void(const Decision&)> watch;  // of one without a queue; may be empty
+  std::size_t unread = 0;                      // weight of deltas the reader has not taken
 };
 
 class Driver final : public AttemptHost, private FlightHost {
@@ -83,6 +87,7 @@ class Driver final : public AttemptHost, private FlightHost {
   void execute(engine::AskStore& action);
   void execute(engine::Mirror& action);
   void execute(engine::Switched& action);
+  void tell_mirror(const ChatRequest& request, const Decision& decision);
   void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
               std::vector<std::string> dropped);
   void on_timer(engine::RequestId id);

@@ -87,6 +87,30 @@ class Router::Impl {
     return ticket;
   }
 
+  void submit_unwatched(std::shared_ptr<const ChatRequest> request,
+                        std::function<void(const Decision&)> watch) {
+    Command command;
+    command.submission.ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
+    command.submission.request = rule_book()->apply(std::move(request), clock_.wall_now());
+    command.submission.watch = std::move(watch);
+    const auto before = brain_.in_flight.fetch_add(1, std::memory_order_relaxed);
+    if (before >= static_cast<std::int64_t>(options_.max_in_flight)) {
+      brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+      return;
+    }
+    keys()->refresh(clock_.now(), !clock_.runs_by_itself());
+    send(std::move(command));
+  }
+
+  void set_mirror(std::shared_ptr<Mirror> mirror) {
+    const std::lock_guard lock(brain_.mutex);
+    brain_.mirror.swap(mirror);
+  }
+  std::shared_ptr<Mirror> mirror() const {
+    const std::lock_guard lock(brain_.mutex);
+    return brain_.mirror;
+  }
+
   void send(Command command) {
     bool first = false;
     {
@@ -132,6 +156,7 @@ class Router::Impl {
     close_state();
     driver_.reset();
     loop_.reset();
+    set_mirror(nullptr);
   }
 
   std::shared_ptr<KeyRing> keys() const {
@@ -233,6 +258,7 @@ class Router::Impl {
 
   void refuse(const Submission& submission, ErrorKind kind, std::string message) {
     brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+    if (!submission.queue) return;
     submission.queue->push(
         Driver::refusal(submission, inventory(), kind, std::move(message), clock_.wall_now()));
   }
@@ -269,6 +295,14 @@ Ticket Router::submit(std::shared_ptr<const ChatRequest> request,
                       std::shared_ptr<CompletionQueue> queue) {
   return impl_->submit(std::move(request), std::move(queue));
 }
+
+void Router::submit_unwatched(std::shared_ptr<const ChatRequest> request,
+                              std::function<void(const Decision&)> watch) {
+  if (impl_) impl_->submit_unwatched(std::move(request), std::move(watch));
+}
+
+void Router::set_mirror(std::shared_ptr<Mirror> mirror) { impl_->set_mirror(std::move(mirror)); }
+std::shared_ptr<Mirror> Router::mirror() const { return impl_->mirror(); }
 
 void Router::cancel(Ticket ticket) {
   if (!impl_) return;  // abandoned
@@ -331,6 +365,25 @@ std::string Router::health_json() const {
   }
   out.end_object();
   return text;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Router::traffic() const {
+  const std::lock_guard lock(impl_->brain().mutex);
+  return impl_->brain().dispatcher.traffic();
+}
+
+void Router::pretend(DeploymentIndex deployment, const Failure& failure, std::size_t most) {
+  Outcome outcome;
+  outcome.failure = failure;
+  const Instant now = impl_->clock().now();
+  const std::lock_guard lock(impl_->brain().mutex);
+  engine::Dispatcher& dispatcher = impl_->brain().dispatcher;
+  const std::size_t keys = dispatcher.inventory()->deployments[deployment].keys.size();
+  for (std::size_t i = 0; i < most; ++i) {
+    if (dispatcher.board().admit(deployment, now).reason != Reason::kept) return;
+    const std::size_t key = keys == 0 ? 0 : i % keys;
+    dispatcher.pretend(deployment, static_cast<std::uint16_t>(key), now, outcome);
+  }
 }
 
 Result<void> Router::switch_experiment(std::string_view name, std::string_view arm,

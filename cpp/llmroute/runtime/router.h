@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include "llmroute/model/delta.h"
 #include "llmroute/model/request.h"
 #include "llmroute/runtime/completion.h"
+#include "llmroute/runtime/mirror.h"
 #include "llmroute/runtime/reply_cache.h"
 #include "llmroute/store/store.h"
 
@@ -49,6 +51,13 @@ class Router {
   // refusals (closed, too many in flight, no candidate) too, as the last completion.
   // A callable key's current value is set beforehand with set_secret.
   Ticket submit(std::shared_ptr<const ChatRequest> request, std::shared_ptr<CompletionQueue> queue);
+  // The same without a reader: `watch` is told how it ended, on the loop thread, and not at all where
+  // the router is closed or has no room for it.
+  void submit_unwatched(std::shared_ptr<const ChatRequest> request,
+                        std::function<void(const Decision&)> watch);
+  // A share of the requests goes to that router as well, from now on; null: no longer. See mirror.h.
+  void set_mirror(std::shared_ptr<Mirror> mirror);
+  std::shared_ptr<Mirror> mirror() const;
   void cancel(Ticket ticket);  // any thread; ends in a completion of kind cancelled
   // A reader took that much (weight_of) out of its stream: the socket may be read again.
   void resume(Ticket ticket, std::size_t bytes);
@@ -73,6 +82,11 @@ class Router {
   InventoryPtr inventory() const;
   // Requests in flight finish on the inventory they began with. The state file stays what it is.
   Result<void> configure(InventoryPtr inventory);
+  // Requests since the start by group or deployment asked for; see Dispatcher::traffic.
+  std::vector<std::pair<std::string, std::uint64_t>> traffic() const;
+  // Makes the board believe that the deployment fails as it would with this kind of error: until a
+  // breaker, a cool-down or its keys keep it out, or `most` outcomes were fed. For tests of policies.
+  void pretend(DeploymentIndex deployment, const Failure& failure, std::size_t most);
   void set_secret(DeploymentIndex deployment, std::size_t key, Secret value);
   // Any thread. Forgets all answers that are kept.
   void clear_cache();

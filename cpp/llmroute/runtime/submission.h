@@ -1,6 +1,7 @@
 // A request on its way to the loop thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "llmroute/model/request.h"
@@ -14,6 +15,8 @@ struct Submission {
   std::shared_ptr<const ChatRequest> request;
   std::shared_ptr<CompletionQueue> queue;
   CachePlan cache = {};
+  // Of one without a queue: told how it ended, on the loop thread. May be empty.
+  std::function<void(const Decision&)> watch = {};
   // Set where it has waited for an identical request, or for the store (flights.h).
   Instant arrived = kNever;
   Instant due = kNever;  // its deadline

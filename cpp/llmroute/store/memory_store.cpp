@@ -53,13 +53,17 @@ class MemoryStore final : public StateStore {
   Result<void> put(std::string_view key, std::string_view value, WallTime expires) override {
     if (auto done = check_entry(key, value); !done) return done;
     const std::lock_guard lock(mutex_);
+    return write(key, value, expires);
+  }
+
+  Result<bool> put_new(std::string_view key, std::string_view value, WallTime expires,
+                       WallTime now) override {
+    if (auto done = check_entry(key, value); !done) return done.error();
+    const std::lock_guard lock(mutex_);
     const auto found = entries_.find(key);
-    const std::size_t before = found == entries_.end() ? 0 : size_of(*found);
-    const std::size_t after = key.size() + value.size() + kOverhead;
-    if (used_ - before + after > room_for_values(max_bytes_)) return full();
-    used_ += after - before;
-    entries_.insert_or_assign(std::string(key), Entry{std::string(value), expires});
-    return {};
+    if (found != entries_.end() && !has_expired(found->second.expires, now)) return false;
+    if (auto done = write(key, value, expires); !done) return done.error();
+    return true;
   }
 
   Result<std::optional<std::string>> get(std::string_view key, WallTime now) override {
@@ -118,6 +122,16 @@ class MemoryStore final : public StateStore {
   template <class Node>
   static std::size_t size_of(const Node& node) {
     return node.first.size() + node.second.size() + kOverhead;
+  }
+
+  Result<void> write(std::string_view key, std::string_view value, WallTime expires) {
+    const auto found = entries_.find(key);
+    const std::size_t before = found == entries_.end() ? 0 : size_of(*found);
+    const std::size_t after = key.size() + value.size() + kOverhead;
+    if (used_ - before + after > room_for_values(max_bytes_)) return full();
+    used_ += after - before;
+    entries_.insert_or_assign(std::string(key), Entry{std::string(value), expires});
+    return {};
   }
 
   Error full() const {

@@ -22,6 +22,7 @@ enum Sql : std::size_t {
   kExpireLeases,
   kReadEntry,
   kWriteEntry,
+  kWriteNewEntry,
   kEraseEntry,
   kScan,
   kScanToEnd,
@@ -42,6 +43,8 @@ constexpr std::array<const char*, kStatements> kTexts = {
     "SELECT value FROM entry WHERE key=?1 AND expires>?2",
     "INSERT INTO entry(key,value,expires) VALUES(?1,?2,?3)"
     " ON CONFLICT(key) DO UPDATE SET value=?2,expires=?3",
+    "INSERT INTO entry(key,value,expires) VALUES(?1,?2,?3)"
+    " ON CONFLICT(key) DO UPDATE SET value=?2,expires=?3 WHERE expires<=?4",
     "DELETE FROM entry WHERE key=?1",
     "SELECT key,value FROM entry WHERE key>=?1 AND expires>?2 AND key<?4 ORDER BY key LIMIT ?3",
     "SELECT key,value FROM entry WHERE key>=?1 AND expires>?2 ORDER BY key LIMIT ?3",
@@ -90,17 +93,21 @@ class SqliteStore final : public StateStore {
   Result<void> put(std::string_view key, std::string_view value, WallTime expires) override {
     if (auto done = check_entry(key, value); !done) return done;
     return call<void>([&]() -> Result<void> {
-      Statement& used = sql(kUsedPages);
-      std::int64_t bytes = 0;
-      if (used.next()) {
-        bytes = used.integer(0);
-        used.stop();
-      }
-      if (used.code() != 0) return fail(used.code());
-      if (static_cast<std::size_t>(bytes) + value.size() > room_for_values(max_bytes_)) {
-        return no_room();
-      }
+      if (auto done = check_room(value.size()); !done) return done;
       return change(sql(kWriteEntry).bind(1, key).bind(2, value).bind(3, stored(expires)));
+    });
+  }
+
+  Result<bool> put_new(std::string_view key, std::string_view value, WallTime expires,
+                       WallTime now) override {
+    if (auto done = check_entry(key, value); !done) return done.error();
+    return call<bool>([&]() -> Result<bool> {
+      if (auto done = check_room(value.size()); !done) return done.error();
+      Statement& write = sql(kWriteNewEntry).bind(1, key).bind(2, value);
+      std::int64_t written = 0;
+      auto done = change(write.bind(3, stored(expires)).bind(4, stored(now)), &written);
+      if (!done) return done.error();
+      return written > 0;
     });
   }
 
@@ -221,6 +228,18 @@ class SqliteStore final : public StateStore {
     return grant;
   }
 
+  Result<void> check_room(std::size_t more) {
+    Statement& used = sql(kUsedPages);
+    std::int64_t bytes = 0;
+    if (used.next()) {
+      bytes = used.integer(0);
+      used.stop();
+    }
+    if (used.code() != 0) return fail(used.code());
+    if (static_cast<std::size_t>(bytes) + more > room_for_values(max_bytes_)) return no_room();
+    return {};
+  }
+
   int read_taken(std::string_view key, std::int64_t& value) {
     Statement& read = sql(kReadLease).bind(1, key);
     if (read.next()) {
@@ -232,9 +251,10 @@ class SqliteStore final : public StateStore {
 
   // For what may be lost with the power: the disk is not waited for. What was granted before stays
   // safe, because the next grant waits for all that was written until then.
-  Result<void> change(Statement& statement) {
+  Result<void> change(Statement& statement, std::int64_t* rows = nullptr) {
     int code = file_.link().run("PRAGMA synchronous=NORMAL");
     if (code == 0) code = statement.run();
+    if (rows != nullptr) *rows = file_.link().changes();
     const int restored = file_.link().run("PRAGMA synchronous=FULL");
     if (code != 0) return fail(code);
     if (restored != 0) close();  // opened anew, leases are waited for again

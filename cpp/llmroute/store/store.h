@@ -60,6 +60,10 @@ class StateStore {
 
   // May be lost when the machine loses power, not when the process dies.
   virtual Result<void> put(std::string_view key, std::string_view value, WallTime expires) = 0;
+  // The same where nothing is under the key that has not expired; false, and nothing is changed, where
+  // something is. Of several writers, in whatever processes, one gets true.
+  virtual Result<bool> put_new(std::string_view key, std::string_view value, WallTime expires,
+                               WallTime now) = 0;
   // Nothing where there is none, or it has expired.
   virtual Result<std::optional<std::string>> get(std::string_view key, WallTime now) = 0;
   virtual Result<void> erase(std::string_view key) = 0;

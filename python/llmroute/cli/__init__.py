@@ -1,4 +1,4 @@
-"""The command line: ``llmroute demo | chat | check | explain | simulate | sim``.
+"""The command line: ``llmroute COMMAND``, where ``llmroute --help`` lists the commands.
 
 Exit codes: 0 it worked, 1 the request or the check failed, 2 the command or the configuration is
 wrong, 130 interrupted.
@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_simulate(commands)
     _add_sim(commands)
+    _add_history(commands)
+    _add_diff(commands)
+    _add_inbox(commands)
     return parser
 
 
@@ -135,11 +138,17 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
 
     parser = commands.add_parser(
         "check",
-        help="validate configuration files",
+        help="find what is wrong with configuration files, and what cannot be meant",
         description="Reads each file as the router would and names every problem found: the path "
-        "in the file, the line, and the nearest valid name.",
+        "in the file, the line, and the nearest valid name. Then looks for what is allowed and "
+        "cannot be meant, with a request that shows it. Ends with 2 where a file cannot be used, 1 "
+        "where there are errors.",
     )
     parser.add_argument("file", nargs="*", help=".toml, .yaml or .json")
+    parser.add_argument("--strict", action="store_true", help="warnings fail too")
+    parser.add_argument(
+        "--days", type=int, default=90, metavar="N", help="prices are old after so long (90)"
+    )
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema for editors")
     _add_json(parser)
     parser.set_defaults(run=run)
@@ -182,6 +191,70 @@ def _add_sim(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--config", metavar="FILE", help="what to simulate (.toml, .yaml, .json)")
     parser.add_argument("--for", dest="seconds", type=float, metavar="S", help="stop by itself")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_history(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import history
+
+        return history.history(options)
+
+    parser = commands.add_parser(
+        "history",
+        help="list the configurations that were served: who changed what, when and why",
+        description="Lists the versions of the configuration that a state file holds, the latest "
+        "last. Secrets are not kept there.",
+    )
+    parser.add_argument("state", metavar="STATE_FILE", help="what [state] path names")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_diff(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import history
+
+        return history.diff(options)
+
+    parser = commands.add_parser(
+        "diff",
+        help="compare two configurations, files or versions",
+        description="Compares what two configurations say, one value a line with its whole path, "
+        "in whatever order and format they were written. Secrets are not shown.",
+    )
+    parser.add_argument("old", metavar="OLD", help="a file, or with --state a version's number")
+    parser.add_argument("new", metavar="NEW", help="the same")
+    parser.add_argument("--state", metavar="STATE_FILE", help="where versions are read from")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_inbox(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import inbox
+
+        return inbox.run(options)
+
+    parser = commands.add_parser(
+        "inbox",
+        help="requests that wait for a person: list, show, answer, decline",
+        description="Lists requests that were handed over to a person and parked in a state file, "
+        "or answers one of them. `corrections` lists where requests should have gone instead.",
+    )
+    parser.add_argument("state", metavar="STATE_FILE", help="what [state] path names")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=("list", "show", "answer", "decline", "corrections"),
+        help="default: list",
+    )
+    parser.add_argument("id", nargs="?", help="of the request, for show, answer and decline")
+    parser.add_argument("text", nargs="?", help="the answer; `-` reads standard input")
+    parser.add_argument("--correct-group", metavar="GROUP", help="where it should have gone")
+    parser.add_argument("--who", metavar="NAME", help="who answers")
     _add_json(parser)
     parser.set_defaults(run=run)
 

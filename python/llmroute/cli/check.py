@@ -1,4 +1,4 @@
-"""``llmroute check``: validate configuration files."""
+"""``llmroute check``: what is wrong with configuration files, and what cannot be meant."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from llmroute import config
 from llmroute.errors import ConfigError
 
 __all__ = ["run"]
 
+_STYLES: Final = {"error": "bold red", "warning": "yellow", "info": "dim"}
+_NAMED_BY_FINDINGS: Final = ("environment variable", "key file")  # of the plain warnings
+
 
 def run(options: argparse.Namespace) -> int:
-    """Check every file; 2 where one cannot be used."""
+    """Check every file; 2 where one cannot be used, 1 where there are errors."""
     if options.schema:
         print(config.json_schema())
         return 0
@@ -23,18 +26,26 @@ def run(options: argparse.Namespace) -> int:
     if not files:
         print("llmroute check: name a file; there is no llmroute.toml here", file=sys.stderr)
         return 2
-    reports = [_check(name) for name in files]
+    reports = [_check(name, options.days) for name in files]
     if options.json:
         print(json.dumps(reports))
     else:
         for report in reports:
             _print(report)
-    return 0 if all(report["ok"] for report in reports) else 2
+    if not all(report["ok"] for report in reports):
+        return 2
+    failing = {"error", "warning"} if options.strict else {"error"}
+    return 1 if any(failing & _severities(report) for report in reports) else 0
 
 
-def _check(name: str) -> dict[str, Any]:
+def _severities(report: dict[str, Any]) -> set[str]:
+    warned = {"warning"} if _other_warnings(report) else set()
+    return {finding["severity"] for finding in report["findings"]} | warned
+
+
+def _check(name: str, days: int) -> dict[str, Any]:
     try:
-        return {"file": name, "ok": True, **config.check(name)}
+        return {"file": name, "ok": True, **config.check(name, days=days)}
     except ConfigError as error:
         return {
             "file": name,
@@ -48,14 +59,49 @@ def _check(name: str) -> dict[str, Any]:
         return {"file": name, "ok": False, "error": f"{name}: {error.strerror}", "path": None}
 
 
+def _other_warnings(report: dict[str, Any]) -> list[str]:
+    """Those that no finding says more of."""
+    return [w for w in report["warnings"] if not any(part in w for part in _NAMED_BY_FINDINGS)]
+
+
 def _print(report: dict[str, Any]) -> None:
     if not report["ok"]:
         print(report["error"], file=sys.stderr)
         return
-    print(f"{report['file']}: ok")
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{report['file']}: {_verdict(report)}", markup=False)
     for name, group in report["groups"].items():
         members = ", ".join(group["deployments"])
         fallbacks = f", then {', '.join(group['fallbacks'])}" if group["fallbacks"] else ""
-        print(f"  group {name}   policy {group['policy']}   {members}{fallbacks}")
-    for warning in report["warnings"]:
-        print(f"  warning: {warning}")
+        line = f"  group {name}   policy {group['policy']}   {members}{fallbacks}"
+        console.print(line, markup=False)
+    for finding in report["findings"]:
+        _print_finding(console, finding)
+    for warning in _other_warnings(report):
+        console.print(f"  warning: {warning}", markup=False, style=_STYLES["warning"])
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    found = [finding["severity"] for finding in report["findings"]]
+    counts = {"error": found.count("error"), "warning": found.count("warning")}
+    counts["warning"] += len(_other_warnings(report))
+    said = [f"{count} {word}{'s' * (count > 1)}" for word, count in counts.items() if count]
+    return ", ".join(said) or "ok"
+
+
+def _print_finding(console: Any, finding: dict[str, Any]) -> None:
+    line = f", line {finding['line']}" if finding["line"] else ""
+    style = _STYLES[finding["severity"]]
+    console.print(f"  {finding['severity']}: ", style=style, end="")
+    console.print(
+        f"{finding['path']}{line}: {finding['message']} [{finding['slug']}]", markup=False
+    )
+    if finding["severity"] == "info" or finding["example"] is None:
+        return
+    example = json.dumps(finding["example"], ensure_ascii=False)
+    console.print(f"    for example {example}", markup=False, style="dim")
+    if finding["assumes"]:
+        taken = "; ".join(finding["assumes"])
+        console.print(f"    taken as possible: {taken}", markup=False, style="dim")

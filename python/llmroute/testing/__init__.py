@@ -1,4 +1,4 @@
-"""Helpers for the tests of programs that use llmroute: simulated providers and a manual clock.
+"""Helpers for tests: simulated providers, a manual clock, and tests of where requests go.
 
 A simulated provider is a real HTTP server on 127.0.0.1 that speaks a real dialect, with latency,
 token rate and faults of your choice. Nothing is mocked: the router under test opens sockets.
@@ -17,6 +17,16 @@ Examples
 from __future__ import annotations
 
 from llmroute._core import ManualClock
+from llmroute.testing.expect import Expectation, RoutingTestResult, expect, run_routing_tests
 from llmroute.testing.simulated import Fault, SimulatedProvider, read_simulation
 
-__all__ = ["Fault", "ManualClock", "SimulatedProvider", "read_simulation"]
+__all__ = [
+    "Expectation",
+    "Fault",
+    "ManualClock",
+    "RoutingTestResult",
+    "SimulatedProvider",
+    "expect",
+    "read_simulation",
+    "run_routing_tests",
+]

@@ -68,6 +68,50 @@ TEST(Dispatcher, RequestsFinishOnTheConfigurationTheyBeganWith) {
   EXPECT_EQ(std::get<Finish>(actions.back()).decision->inventory->version, 1U);
 }
 
+TEST(Dispatcher, CountsWhatIsAskedForAndKeepsTheCountsOverAReload) {
+  using Counts = std::vector<std::pair<std::string, std::uint64_t>>;
+  Inventory inventory = make_inventory({"a", "b"});
+  add_group(inventory, "other", {"b"});
+  Drive d(inventory);
+  EXPECT_EQ(d.dispatcher().traffic(), Counts{});
+  RequestOptions options;
+  for (const char* model : {"main", "other", "other", "nobody"}) {
+    options.model = model;
+    d.submit(options);
+  }
+  ChatRequest only_looked_at;
+  only_looked_at.options.model = "main";
+  d.dispatcher().explain(only_looked_at, d.now(), WallTime{});
+  EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"main", 1}, {"other", 2}}));
+  Inventory next = make_inventory({"c"});
+  add_group(next, "more", {"c"});
+  ASSERT_TRUE(d.dispatcher().configure(std::make_shared<const Inventory>(next)));
+  EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"main", 1}})) << "what is gone is forgotten";
+}
+
+TEST(Dispatcher, CountsWhatNamesNothingByItself) {
+  using Counts = std::vector<std::pair<std::string, std::uint64_t>>;
+  Drive d(make_inventory({"a"}));
+  Actions actions;
+  d.dispatcher().submit(std::make_shared<ChatRequest>(), d.now(), WallTime{}, actions);
+  EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"", 1}}));
+  ASSERT_TRUE(d.dispatcher().configure(std::make_shared<const Inventory>(make_inventory({"b"}))));
+  EXPECT_EQ(d.dispatcher().traffic(), (Counts{{"", 1}}));
+}
+
+TEST(Dispatcher, PretendedFailuresCountAsRealOnes) {
+  Drive d(make_inventory({"a", "b"}, "ordered"));
+  Outcome outcome;
+  outcome.failure = make_failure(ErrorKind::server_error, "");
+  for (int i = 0; i < defaults::kBreakerFailures; ++i) {
+    EXPECT_EQ(d.dispatcher().board().admit(0, d.now()).reason, Reason::kept);
+    d.dispatcher().pretend(0, 0, d.now(), outcome);
+  }
+  EXPECT_EQ(d.dispatcher().board().admit(0, d.now()).reason, Reason::breaker_open);
+  EXPECT_EQ(d.dispatcher().board().hot(0).in_flight, 0U);
+  EXPECT_EQ(d.submit(), "start b; ");
+}
+
 TEST(Dispatcher, SameSeedSameDecisions) {
   const auto run = [](std::uint64_t seed) {
     Drive d(make_inventory({"a", "b", "c", "d"}, "weighted"), seed);

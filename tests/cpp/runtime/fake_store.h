@@ -42,6 +42,10 @@ class FakeStore final : public store::StateStore {
   Result<void> put(std::string_view key, std::string_view value, WallTime expires) override {
     return inner_->put(key, value, expires);
   }
+  Result<bool> put_new(std::string_view key, std::string_view value, WallTime expires,
+                       WallTime now) override {
+    return inner_->put_new(key, value, expires, now);
+  }
   Result<std::optional<std::string>> get(std::string_view key, WallTime now) override {
     if (!pass()) return broken();
     return inner_->get(key, now);

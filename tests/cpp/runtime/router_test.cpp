@@ -47,6 +47,40 @@ TEST(Router, FailsOverAndSaysSo) {
   EXPECT_EQ(decision.inventory->deployments[*decision.chosen].name, "b");
 }
 
+TEST(Router, CountsWhatIsAskedFor) {
+  const auto server = HttpServer::fixed(200, whole_reply("hi"));
+  RouterProbe probe(config_for({{"a", server.url("")}}));
+  EXPECT_TRUE(probe.router->traffic().empty());
+  probe.run(chat_request());
+  probe.router->explain(*chat_request());
+  const auto traffic = probe.router->traffic();
+  ASSERT_EQ(traffic.size(), 1U);
+  EXPECT_EQ(traffic[0].first, "all");
+  EXPECT_EQ(traffic[0].second, 1U);
+}
+
+TEST(Router, BelievesWhatIsPretendedUntilItIsEnough) {
+  const auto server = HttpServer::fixed(200, whole_reply("hi"));
+  struct Case {
+    ErrorKind kind;
+    std::size_t most;
+    Reason reason;
+  };
+  for (const Case& one : {Case{ErrorKind::server_error, 1'000, Reason::breaker_open},
+                          Case{ErrorKind::server_error, 2, Reason::kept},
+                          Case{ErrorKind::rate_limit, 1'000, Reason::cooling_down}}) {
+    test::ManualClock clock;
+    RouterOptions options;
+    options.clock = &clock;
+    RouterProbe probe(config_for({{"a", server.url("")}, {"b", server.url("")}}), options);
+    probe.router->pretend(0, make_failure(one.kind, ""), one.most);
+    const DecisionPtr decision = probe.router->explain(*chat_request());
+    ASSERT_EQ(decision->candidates.size(), 2U);
+    EXPECT_EQ(decision->candidates[0].reason, one.reason);
+    EXPECT_EQ(decision->candidates[1].reason, Reason::kept);
+  }
+}
+
 TEST(Router, NothingListensIsAConnectError) {
   std::string nobody;
   {

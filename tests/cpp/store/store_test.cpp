@@ -59,6 +59,11 @@ class Model {
   void put(const std::string& key, const std::string& value, WallTime end) {
     entries_[key] = {value, end};
   }
+  bool put_new(const std::string& key, const std::string& value, WallTime end, WallTime now) {
+    if (get(key, now)) return false;
+    put(key, value, end);
+    return true;
+  }
   void erase(const std::string& key) { entries_.erase(key); }
   std::optional<std::string> get(const std::string& key, WallTime now) const {
     const auto found = entries_.find(key);
@@ -99,7 +104,7 @@ class Walk {
 
   void step() {
     now_ += Duration(seconds(below(3)));
-    switch (below(16)) {
+    switch (below(18)) {
       case 0:
       case 1:
       case 2:
@@ -115,6 +120,8 @@ class Walk {
       case 12:
       case 13: return scan();
       case 14: return expire();
+      case 15:
+      case 16: return put_new();
       default: return store_.again();
     }
   }
@@ -159,6 +166,11 @@ class Walk {
     const WallTime end = soon();
     model_.put(k, value, end);
     ASSERT_TRUE(store_->put(k, value, end).has_value());
+  }
+  void put_new() {
+    const std::string k = key(), value(static_cast<std::size_t>(below(9'000)), 'n');
+    const WallTime end = soon();
+    EXPECT_EQ(*store_->put_new(k, value, end, now_), model_.put_new(k, value, end, now_));
   }
   void get() {
     const std::string k = key();
@@ -259,6 +271,43 @@ TEST_P(AllStores, ThreadsGetTheLimitAndNoMore) {
   EXPECT_GE(granted + owed, kLimit);
 }
 
+// --- entries ------------------------------------------------------------------------------------------
+
+TEST_P(AllStores, OnlyTheFirstPutsWhatIsNew) {
+  AnyStore store(GetParam());
+  EXPECT_TRUE(*store->put_new("k", "first", at_s(10), at_s(1)));
+  EXPECT_FALSE(*store->put_new("k", "second", at_s(90), at_s(9)));
+  EXPECT_EQ(*store->get("k", at_s(9)), "first");
+  // What has expired is not there, whether it was forgotten or not.
+  EXPECT_TRUE(*store->put_new("k", "third", at_s(90), at_s(10)));
+  EXPECT_EQ(*store->get("k", at_s(11)), "third");
+  EXPECT_TRUE(store->erase("k").has_value());
+  EXPECT_TRUE(*store->put_new("k", "", at_s(90), at_s(11)));
+  EXPECT_EQ(*store->get("k", at_s(11)), "");
+}
+
+TEST_P(AllStores, ThreadsThatNumberNeverClash) {
+  AnyStore store(GetParam());
+  constexpr int kThreads = 8, kEach = 25;
+  std::atomic<int> errors{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      int number = 0;
+      for (int made = 0; made < kEach;) {
+        const auto put =
+            store->put_new("n/" + std::to_string(1'000 + number++), "v", at_s(50), at_s(1));
+        if (!put) ++errors;
+        if (put && *put) ++made;
+        if (!put) return;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(errors, 0);
+  EXPECT_EQ(store->scan("n/", at_s(1), 1'000)->size(), std::size_t{kThreads} * kEach);
+}
+
 // --- bounds ---------------------------------------------------------------------------------------
 
 TEST_P(AllStores, RefuseWhatIsOutOfBounds) {
@@ -275,6 +324,7 @@ TEST_P(AllStores, RefuseWhatIsOutOfBounds) {
     EXPECT_EQ(kind(store->give_back(key, 1)), ErrorKind::invalid_argument);
     EXPECT_EQ(kind(store->taken(key)), ErrorKind::invalid_argument);
     EXPECT_EQ(kind(store->put(key, "v", at_s(9))), ErrorKind::invalid_argument);
+    EXPECT_EQ(kind(store->put_new(key, "v", at_s(9), at_s(1))), ErrorKind::invalid_argument);
     EXPECT_EQ(kind(store->get(key, at_s(1))), ErrorKind::invalid_argument);
     EXPECT_EQ(kind(store->erase(key)), ErrorKind::invalid_argument);
   }
@@ -300,6 +350,8 @@ TEST_P(AllStores, ValuesLeaveRoomForLeases) {
   }
   ASSERT_FALSE(last.has_value());
   EXPECT_EQ(last.error().kind, ErrorKind::capacity);
+  EXPECT_EQ(store->put_new("entry/new", value, at_s(50), at_s(1)).error().kind,
+            ErrorKind::capacity);
   EXPECT_GT(kept * value.size(), kBound / 2);
   EXPECT_LT(kept * value.size(), kBound);
   for (int i = 0; i < 100; ++i) {
