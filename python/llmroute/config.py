@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from llmroute import _locate
+from llmroute._timed import timed_tables
 from llmroute.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -446,9 +447,7 @@ class _Builder:
 
     def build(self, document: Mapping[str, Any]) -> LoadedConfig:
         plain = self.table(document, ())
-        self.resolve_zones(plain.get("budgets"))
-        for part in ("rules", "constraints"):
-            self.resolve_times(plain.get(part), (part,))
+        self.resolve_zones(plain)
         return LoadedConfig(
             json.dumps(plain, allow_nan=False),
             secrets=self.secrets,
@@ -500,42 +499,22 @@ class _Builder:
             made[key] = self.plain(item, below)
         return made
 
-    def resolve_zones(self, budgets: Any) -> None:
-        """Put its offsets beside the name of every budget's time zone; the core has no zones."""
-        for name, budget in budgets.items() if isinstance(budgets, dict) else ():
-            if not isinstance(budget, dict):
-                continue
-            if "timezone_offsets" in budget:
-                path = ("budgets", name, "timezone_offsets")
-                raise self.fail(path, "is an unknown key", "timezone")
-            if isinstance(budget.get("timezone"), str):
-                self.resolve_zone(budget, ("budgets", name, "timezone"))
+    def resolve_zones(self, document: dict[str, Any]) -> None:
+        """Put its offsets beside the name of every time zone; the core has no zones."""
+        for table, steps in timed_tables(document):
+            if "timezone_offsets" in table:
+                raise self.fail((*steps, "timezone_offsets"), "is an unknown key", "timezone")
+            if isinstance(table.get("timezone"), str):
+                self.resolve_zone(table, (*steps, "timezone"))
 
-    def resolve_times(self, value: Any, steps: tuple[str | int, ...]) -> None:
-        """Do the same for the times of conditions, wherever they stand."""
-        if isinstance(value, list):
-            for index, item in enumerate(value):
-                self.resolve_times(item, (*steps, index))
-        if not isinstance(value, dict):
-            return
-        for key, item in value.items():
-            at = (*steps, key)
-            if key == "time" and isinstance(item, dict):
-                if "timezone_offsets" in item:
-                    raise self.fail((*at, "timezone_offsets"), "is an unknown key", "timezone")
-                if isinstance(item.get("timezone"), str):
-                    self.resolve_zone(item, (*at, "timezone"))
-            elif key in ("when", "unless", "all", "any", "not"):
-                self.resolve_times(item, at)
-
-    def resolve_zone(self, budget: dict[str, Any], steps: tuple[str | int, ...]) -> None:
+    def resolve_zone(self, table: dict[str, Any], steps: tuple[str | int, ...]) -> None:
         from llmroute import _zones
 
-        if not _zones.is_name(budget["timezone"]):
+        if not _zones.is_name(table["timezone"]):
             return
         failure: ConfigError | None = None
         try:
-            budget["timezone_offsets"] = _zones.offsets(budget["timezone"])
+            table["timezone_offsets"] = _zones.offsets(table["timezone"])
         except _zones.UnknownZone as unknown:
             failure = self.fail(steps, str(unknown), unknown.nearest)
         if failure is not None:

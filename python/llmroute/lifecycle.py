@@ -252,8 +252,8 @@ class History:
         except ImportError:
             return
         named = old.document.get("groups") or old.document.get("deployments") or {}
-        if unnamed := traffic.pop("", 0):
-            only = next(iter(named), "")
+        unnamed, only = traffic.pop("", 0), next(iter(named), "")
+        if unnamed and only in known:  # else they go to the only one that there is now
             traffic[only] = traffic.get(only, 0) + unnamed
         before = json.loads(self._loaded[old.number].json)
         for finding in lint.refusals(before, json.loads(loaded.json), traffic):

@@ -218,6 +218,44 @@ def test_json_holds_everything(write: Any, capsys: pytest.CaptureFixture[str]) -
     }
 
 
+TESTED = (
+    SOUND
+    + """
+[[rules]]
+name = "beta goes elsewhere"
+when = {{ tags = "beta" }}
+then = {{ pin = "ollama/mistral" }}
+[[routing_tests]]
+name = "beta"
+given = {{ tags = "beta", messages = "hi" }}
+chooses = {{ deployment = "{chosen}" }}
+[[routing_tests]]
+given = {{ messages = "hi" }}
+chooses = {{ group = "fast" }}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code", "said"),
+    [
+        ("ollama/mistral", 0, "llmroute.toml: 2 routing tests passed"),
+        ("ollama/llama3", 1, "llmroute.toml: 1 of 2 routing tests failed"),
+    ],
+)
+def test_routing_tests_are_run(
+    write: Any, capsys: pytest.CaptureFixture[str], chosen: str, code: int, said: str
+) -> None:
+    name = write(TESTED.format(chosen=chosen))
+    assert main(["check", name]) == code
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == said
+    assert ("  failed: routing test beta: " in out) is bool(code)
+    main(["check", "--json", name])
+    (report,) = json.loads(capsys.readouterr().out)
+    assert [test["ok"] for test in report["routing_tests"]] == [not code, True]
+
+
 def test_keys_that_are_missing_are_said_once(
     write: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

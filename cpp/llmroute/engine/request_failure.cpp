@@ -159,7 +159,7 @@ void RequestMachine::finish(Surroundings& s, DecisionStatus status,
 // The share of a shadow, once the answer is on its way: it costs the caller nothing.
 void RequestMachine::mirror(Surroundings& s) {
   const Ruling* ruling = request_->ruling.get();
-  if (ruling == nullptr || !ruling->shadow) return;
+  if (ruling == nullptr || !ruling->shadow || !request_->options.shadow_of.empty()) return;
   const ExperimentRecord& record = ruling->experiments[*ruling->shadow];
   auto copy = std::make_shared<ChatRequest>(*ruling->asked);
   copy->id = request_->id + "-shadow";

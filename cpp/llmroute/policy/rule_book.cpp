@@ -145,7 +145,7 @@ std::shared_ptr<const ChatRequest> RuleBook::apply(std::shared_ptr<const ChatReq
   ruling->asked = request;
   auto out = std::make_shared<ChatRequest>(*request);
   Subject subject(*request, wall, conditions_.keywords());
-  if (request->options.shadow_of.empty()) {
+  if (request->options.shadow_by.empty()) {
     ruling->group = group_asked(*inventory_, request->options.model);
     follow_rules(subject, *ruling, *out);
     run_experiments(*request, *ruling);

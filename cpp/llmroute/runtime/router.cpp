@@ -127,6 +127,18 @@ class Router::Impl {
     }
   }
 
+  Result<void> feedback(const std::string& request_id, double score) {
+    std::vector<engine::Switched> news;
+    {
+      const std::lock_guard lock(brain_.mutex);
+      auto done = brain_.dispatcher.feedback(request_id, score);
+      if (!done) return done.error();
+      news = std::move(*done);
+    }
+    for (engine::Switched& switched : news) state_->remember(std::move(switched));
+    return {};
+  }
+
   Result<void> switch_experiment(std::string_view name, std::string_view arm,
                                  std::string_view reason) {
     std::optional<engine::Switched> switched;
@@ -198,18 +210,6 @@ class Router::Impl {
     }
     state_->give_back(std::move(unspent));
     state_->stop(defaults::kStoreDrain);
-  }
-
-  Result<void> feedback(const std::string& request_id, double score) {
-    std::vector<engine::Switched> news;
-    {
-      const std::lock_guard lock(brain_.mutex);
-      auto done = brain_.dispatcher.feedback(request_id, score);
-      if (!done) return done.error();
-      news = std::move(*done);
-    }
-    for (engine::Switched& switched : news) state_->remember(std::move(switched));
-    return {};
   }
 
   // Arms that were rolled back or promoted stay so over a restart; without an answer they begin anew.

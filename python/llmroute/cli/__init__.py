@@ -141,8 +141,8 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
         help="find what is wrong with configuration files, and what cannot be meant",
         description="Reads each file as the router would and names every problem found: the path "
         "in the file, the line, and the nearest valid name. Then looks for what is allowed and "
-        "cannot be meant, with a request that shows it. Ends with 2 where a file cannot be used, 1 "
-        "where there are errors.",
+        "cannot be meant, with a request that shows it, and runs its [[routing_tests]]. Ends with "
+        "2 where a file cannot be used, 1 where there are errors.",
     )
     parser.add_argument("file", nargs="*", help=".toml, .yaml or .json")
     parser.add_argument("--strict", action="store_true", help="warnings fail too")

@@ -38,14 +38,28 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(failing & _severities(report) for report in reports) else 0
 
 
+def _routing_tests(name: str) -> list[dict[str, Any]]:
+    """Run the tests that stand in the file; nothing is started where it has none."""
+    if not config.read_document(name).get("routing_tests"):
+        return []
+    from llmroute.testing import run_routing_tests
+
+    return [result.to_dict() for result in run_routing_tests(name)]
+
+
 def _severities(report: dict[str, Any]) -> set[str]:
-    warned = {"warning"} if _other_warnings(report) else set()
-    return {finding["severity"] for finding in report["findings"]} | warned
+    found = {finding["severity"] for finding in report["findings"]}
+    if _other_warnings(report):
+        found.add("warning")
+    if not all(test["ok"] for test in report["routing_tests"]):
+        found.add("error")
+    return found
 
 
 def _check(name: str, days: int) -> dict[str, Any]:
     try:
-        return {"file": name, "ok": True, **config.check(name, days=days)}
+        meaning = config.check(name, days=days)
+        return {"file": name, "ok": True, **meaning, "routing_tests": _routing_tests(name)}
     except ConfigError as error:
         return {
             "file": name,
@@ -81,6 +95,10 @@ def _print(report: dict[str, Any]) -> None:
         _print_finding(console, finding)
     for warning in _other_warnings(report):
         console.print(f"  warning: {warning}", markup=False, style=_STYLES["warning"])
+    for test in report["routing_tests"]:
+        if not test["ok"]:
+            console.print("  failed: ", style=_STYLES["error"], end="")
+            console.print(f"routing test {test['name']}: {test['message']}", markup=False)
 
 
 def _verdict(report: dict[str, Any]) -> str:
@@ -88,7 +106,15 @@ def _verdict(report: dict[str, Any]) -> str:
     counts = {"error": found.count("error"), "warning": found.count("warning")}
     counts["warning"] += len(_other_warnings(report))
     said = [f"{count} {word}{'s' * (count > 1)}" for word, count in counts.items() if count]
+    tests = report["routing_tests"]
+    failed = sum(not test["ok"] for test in tests)
+    if tests:
+        said.append(f"{failed} of {len(tests)} routing tests failed" if failed else _passed(tests))
     return ", ".join(said) or "ok"
+
+
+def _passed(tests: list[dict[str, Any]]) -> str:
+    return f"{len(tests)} routing test{'s' * (len(tests) > 1)} passed"
 
 
 def _print_finding(console: Any, finding: dict[str, Any]) -> None:
