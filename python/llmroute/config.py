@@ -40,6 +40,7 @@ Source = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any]
 """A path to a .toml, .yaml, .yml or .json file, a dictionary, or a list of models."""
 
 _FORMS: Final = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+_OF_SIMULATIONS: Final = ("world", "traffic")
 _MAX_FILE_BYTES: Final = 64 << 20
 _MAX_DEPTH: Final = 64
 _MAX_VALUES: Final = 500_000  # a YAML of a few lines can mean billions
@@ -317,6 +318,8 @@ def _read_table(file: str) -> tuple[dict[str, Any], str, str]:
 
 def _load_file(file: str) -> LoadedConfig:
     document, text, form = _read_table(file)
+    # What `llmroute simulate` reads of the same file is nothing to a router.
+    document = {key: table for key, table in document.items() if key not in _OF_SIMULATIONS}
     return _Builder(file, text, form).build(document)
 
 

@@ -546,8 +546,9 @@ if pid == 0:
         time.sleep(0.002)
     router.explain("hi")
     os._exit(router.version)
-with open(sys.argv[1], "w") as file:
+with open(sys.argv[1] + ".new", "w") as file:
     file.write(text.replace("ordered", "weighted"))
+os.replace(sys.argv[1] + ".new", sys.argv[1])
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 while router.version == 1:
     time.sleep(0.002)

@@ -316,7 +316,7 @@ needs_tools = pytest.mark.skipif(
         pytest.param(DIALECT, ["base", "model", "wire"], 3, id="dialect"),
         pytest.param(
             POLICY,
-            ["base", "model", "wire", "health", "provider", "store", "limits", "cache"],
+            ["base", "model", "wire", "health", "analysis", "provider", "store", "limits", "cache"],
             3,
             id="policy",
         ),

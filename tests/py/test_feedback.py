@@ -23,9 +23,7 @@ def provider():
 def config_of(provider: SimulatedProvider, **options: float) -> dict:
     return {
         "deployments": {name: provider.deployment() for name in ("a", "b")},
-        "groups": {
-            "fast": {"deployments": ["a", "b"], "policy": {"name": "thompson", **options}}
-        },
+        "groups": {"fast": {"deployments": ["a", "b"], "policy": {"name": "thompson", **options}}},
     }
 
 
