@@ -100,5 +100,4 @@ KNOWS_RULES = accepted(
 @pytest.mark.skipif(not KNOWS_RULES, reason="the core of this build knows no rules")
 @pytest.mark.parametrize("case", [*read("broken"), *read("sound")])
 def test_the_core_takes_what_only_the_linter_blames(case: dict[str, Any]) -> None:
-    if not case.get("later"):  # what a later version of the core knows
-        assert accepted(document_of(case)) is not case.get("refused", False)
+    assert accepted(document_of(case)) is not case.get("refused", False)
