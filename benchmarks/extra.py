@@ -19,7 +19,8 @@ from benchmarks.run import Plan
 __all__ = ["run"]
 
 ROOT = Path(__file__).parent.parent
-LAYERS = "base;model;wire;health;analysis;provider;store;limits;cache;policy;engine"  # what is measured
+# What is measured.
+LAYERS = "base;model;wire;health;analysis;provider;store;limits;cache;policy;engine"
 
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 

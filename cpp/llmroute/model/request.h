@@ -92,7 +92,7 @@ struct RequestOptions {
   std::string region;                 // the caller's; empty: unknown
   std::vector<Score> scores;          // sorted by name, each once
   std::vector<std::string> notes;     // for the decision, from before it came here
-  std::string shadow_by;  // the experiment that mirrors it; empty: it is nobody's copy
+  std::string shadow_by;              // the experiment that mirrors it; empty: it is nobody's copy
   std::string shadow_of;              // id of the request that it mirrors; empty: none
   std::optional<std::uint64_t> seed;  // of this decision; default: drawn from the router's
 };

@@ -55,9 +55,10 @@ class RuleBook {
   // from what its caller asked.
   std::shared_ptr<const ChatRequest> apply(std::shared_ptr<const ChatRequest> request,
                                            WallTime wall) const;
-  // True where the request was judged by this book, or need not be.
+  // True where the request was judged by this book, or need not be and was not.
   bool covers(const ChatRequest& request) const {
-    return empty() || (request.ruling && request.ruling->inventory == inventory_);
+    if (!request.ruling) return empty();
+    return !empty() && request.ruling->inventory == inventory_;
   }
 
   bool empty() const {

@@ -171,7 +171,7 @@ TEST(EngineShadows, AreSentWhenTheAnswerIsThere) {
   const auto sent = mirrors(actions);
   ASSERT_EQ(sent.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<Mirror>(actions.back()));  // behind the Finish
-  EXPECT_EQ(sent[0]->options.model, "main");  // what constraints look at
+  EXPECT_EQ(sent[0]->options.model, "main");                    // what constraints look at
   EXPECT_EQ(sent[0]->options.shadow_by, "mirror");
   EXPECT_EQ(sent[0]->options.shadow_of, "r");
   EXPECT_EQ(sent[0]->options.cache, CacheUse::off);

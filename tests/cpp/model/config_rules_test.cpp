@@ -224,7 +224,8 @@ TEST(ConfigRulesErrors, Conditions) {
       {when(R"("time": {"from": "9:00"})"), "rules[0].when.time.from", "", "not a time of day"},
       {when(R"("time": {"from": "09:00", "to": "09:00"})"), "rules[0].when.time.to", "",
        "the window is empty"},
-      {when(R"("time": {"weekdays": ["monday"]})"), "rules[0].when.time.weekdays[0]", "", "unknown word"},
+      {when(R"("time": {"weekdays": ["monday"]})"), "rules[0].when.time.weekdays[0]", "",
+       "unknown word"},
       {when(R"("time": {"from": "09:00", "timezone": "+99:00"})"), "rules[0].when.time.timezone",
        "", "is not an offset"},
       {when(R"("priority": "urgent")"), "rules[0].when.priority", "", "unknown word"},
@@ -300,7 +301,8 @@ TEST(ConfigRulesErrors, Experiments) {
                     "group": "chap"}])"),
        "experiments.x.arms[1].group", "cheap", ""},
       {experiment(arms + R"(, "by": "user")"), "experiments.x.by", "", "unknown unit"},
-      {experiment(arms + R"(, "by": "metadata.")"), "experiments.x.by", "metadata.user", "unknown unit"},
+      {experiment(arms + R"(, "by": "metadata.")"), "experiments.x.by", "metadata.user",
+       "unknown unit"},
       {experiment(arms + R"(, "share": 0.1)"), "experiments.x.share", "", "kind = \"shadow\""},
       {experiment(arms + R"(, "guard": {"errors": {"worse_by": 1}})"), "experiments.x.guard.errors",
        "", "unknown key"},
@@ -318,7 +320,8 @@ TEST(ConfigRulesErrors, Experiments) {
 
 TEST(ConfigRulesErrors, PlacesAndPeople) {
   expect_errors({
-      {with(R"("regions": {"eu": {"carbon": 3}})"), "regions.eu.carbon", "carbon_g_per_kwh", "unknown key"},
+      {with(R"("regions": {"eu": {"carbon": 3}})"), "regions.eu.carbon", "carbon_g_per_kwh",
+       "unknown key"},
       {with(R"("human": {"wait_ms": -1})"), "human.wait_ms", "", "from 0"},
       {with(R"("routing_tests": [{"given": {}, "chooses": {}, "becuase": "x"}])"),
        "routing_tests[0].becuase", "because", ""},

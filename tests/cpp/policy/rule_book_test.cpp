@@ -182,6 +182,7 @@ TEST(RuleBook, IsJudgedAnewByAnotherBookFromWhatWasAsked) {
   EXPECT_EQ(twice.group(), "far");
   EXPECT_EQ(twice.request->options.priority, kStandard);  // nothing of the first is left
   const RuleBookPtr none = book_of(inventory_with(R"("version": 1)"));
+  EXPECT_FALSE(none->covers(*twice.request));
   EXPECT_EQ(none->apply(twice.request, WallTime{}), request);
 }
 
