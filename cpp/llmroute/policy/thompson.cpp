@@ -12,6 +12,8 @@
 // and kind. Belief in a mean is a normal distribution: one observation of 0.5 +- 0.5 to begin with, up
 // to kBorrowed observations borrowed from the other kinds of requests, and what was seen. So a kind
 // with little data does what is best overall, and one that has not been seen for long is tried again.
+// Where what a deployment gave in the last eighth of that memory is surely (3 deviations) something
+// else, what it gave before is forgotten.
 // A term of which nothing was ever seen does not count.
 //
 // What failed by the caller's fault, was cancelled or lost a race teaches nothing. Fallbacks teach
@@ -33,6 +35,9 @@ enum Part : std::size_t { kSuccess, kLatency, kCost, kFeedback, kParts };
 constexpr double kPrior = 0.5;    // of a mean, and its deviation
 constexpr double kBorrowed = 10;  // most observations from other kinds of requests
 constexpr double kRescale = 1e100;
+constexpr double kQuicker = 8;  // a change shows in the last eighth of what is remembered
+constexpr double kFewest = 8;   // observations that a change needs
+constexpr double kSure = 3;     // deviations
 
 // Sums of what was seen, each in units of its clock's scale.
 struct Sums {
@@ -49,15 +54,29 @@ struct Sums {
   }
 };
 
+// Of one deployment; `recent` forgets kQuicker times as fast.
+struct Arm {
+  Sums all, recent;
+};
+
 struct Belief {
   double mean = 0, deviation = 0;
 };
 
 // One kind of request: instead of making what is old less, each lesson counts more than the last.
 struct Bucket {
-  std::array<double, kParts> scale = {1, 1, 1, 1};
-  std::array<std::vector<Sums>, kParts> arms;  // by part and arm; empty: nothing seen
+  std::array<double, kParts> scale = {1, 1, 1, 1}, recent_scale = {1, 1, 1, 1};
+  std::array<std::vector<Arm>, kParts> arms;  // by part and arm; empty: nothing seen
 };
+
+// What it gave lately is surely not what it gave before.
+bool has_changed(const Sums& all, const Sums& recent) {
+  if (recent.n < kFewest || all.n < 1.5 * recent.n) return false;
+  const double mean = all.sum / all.n;
+  const double variance = std::max(all.squares / all.n - mean * mean, 0.0025);
+  const double deviation = std::sqrt(variance * (1 / recent.n + 1 / all.n));
+  return std::abs(recent.sum / recent.n - mean) > kSure * deviation;
+}
 
 // The normal distribution function, from a table: a few nanoseconds, right to 1e-5.
 class NormalTable {
@@ -88,6 +107,7 @@ class Thompson final : public Policy {
         latency_half_ms_(option_or(options, "latency_half_ms", 2'000)),
         cost_half_usd_(option_or(options, "cost_half_usd", 0.01)),
         growth_(std::exp2(1 / option_or(options, "half_life", 300))),
+        quick_growth_(std::pow(growth_, kQuicker)),
         explore_(option_or(options, "explore", 0)),
         split_(option_or(options, "buckets", 1) > 0) {
     if (std::all_of(weights_.begin(), weights_.end(), [](double w) { return w <= 0; })) {
@@ -145,6 +165,7 @@ class Thompson final : public Policy {
     for (std::size_t b = 0; b < buckets_.size(); ++b) {
       const Bucket& from = old->buckets_[b];
       buckets_[b].scale = from.scale;
+      buckets_[b].recent_scale = from.recent_scale;
       for (DeploymentIndex d = 0; d < old->arm_of_.size() && d < now_at.size(); ++d) {
         const std::uint32_t there = old->arm_of_[d];
         const std::uint32_t here = now_at[d] ? arm_at(*now_at[d]) : kNoArm;
@@ -177,11 +198,26 @@ class Thompson final : public Policy {
   void note(Bucket& bucket, Part part, std::uint32_t arm, double value) {
     auto& arms = bucket.arms[part];
     arms.resize(arms_);
-    double& scale = bucket.scale[part];
+    double &scale = bucket.scale[part], &recent_scale = bucket.recent_scale[part];
     scale *= growth_;
-    arms[arm].add(scale, value);
+    recent_scale *= quick_growth_;
+    Arm& here = arms[arm];
+    here.all.add(scale, value);
+    here.recent.add(recent_scale, value);
+    Sums all = here.all, recent = here.recent;
+    all.shrink(1 / scale);
+    recent.shrink(1 / recent_scale);
+    if (has_changed(all, recent)) {
+      here.all = recent;
+      here.all.shrink(scale);
+    }
+    rescale(arms, &Arm::all, scale);
+    rescale(arms, &Arm::recent, recent_scale);
+  }
+
+  static void rescale(std::vector<Arm>& arms, Sums Arm::*sums, double& scale) {
     if (scale < kRescale) return;
-    for (Sums& sums : arms) sums.shrink(1 / scale);
+    for (Arm& arm : arms) (arm.*sums).shrink(1 / scale);
     scale = 1;
   }
 
@@ -189,11 +225,14 @@ class Thompson final : public Policy {
   void replace(Bucket& bucket, std::uint32_t arm, double before, double after) {
     auto& arms = bucket.arms[kFeedback];
     if (arms.empty()) return;
-    Sums& sums = arms[arm];
-    const double weight = std::min(bucket.scale[kFeedback], sums.n);
-    sums.sum = std::clamp(sums.sum + weight * (after - before), 0.0, sums.n);
-    sums.squares =
-        std::clamp(sums.squares + weight * (after * after - before * before), 0.0, sums.n);
+    const auto change = [before, after](Sums& sums, double scale) {
+      const double weight = std::min(scale, sums.n);
+      const double squares = sums.squares + weight * (after * after - before * before);
+      sums.sum = std::clamp(sums.sum + weight * (after - before), 0.0, sums.n);
+      sums.squares = std::clamp(squares, 0.0, sums.n);
+    };
+    change(arms[arm].all, bucket.scale[kFeedback]);
+    change(arms[arm].recent, bucket.recent_scale[kFeedback]);
   }
 
   // Of one part of the reward: what was seen, with the prior and what is borrowed.
@@ -203,7 +242,7 @@ class Thompson final : public Policy {
     for (std::size_t b = 0; b < buckets_.size(); ++b) {
       const auto& arms = buckets_[b].arms[part];
       if (arms.empty()) continue;
-      Sums seen = arms[arm];
+      Sums seen = arms[arm].all;
       seen.shrink(1 / buckets_[b].scale[part]);
       Sums& into = b == bucket ? own : others;
       into.n += seen.n;
@@ -251,7 +290,7 @@ class Thompson final : public Policy {
   void tell_probabilities(std::span<Ranked> candidates);
 
   std::array<double, kParts> weights_;
-  const double latency_half_ms_, cost_half_usd_, growth_, explore_;
+  const double latency_half_ms_, cost_half_usd_, growth_, quick_growth_, explore_;
   const bool split_;
   std::vector<std::uint32_t> arm_of_;  // by deployment
   std::uint32_t arms_ = 0;
