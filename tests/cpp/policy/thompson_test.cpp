@@ -215,7 +215,7 @@ TEST(Thompson, SaysTheProbabilityOfBeingFirst) {
   for (const double explore : {0.0, 0.3}) {
     SmallFleet fleet(3, "thompson", {{"explore", explore}});
     fleet.configure();
-    for (int i = 0; i < 12; ++i) {
+    for (DeploymentIndex i = 0; i < 12; ++i) {
       for (DeploymentIndex d : {0U, 1U, 2U}) fleet.planner.learn(0, answered(d, i % (4 - d) > 0));
     }
     constexpr int kPlans = 20'000;

@@ -175,6 +175,9 @@ class Oracle {
     if (timer.when != kNever) alive(timer.request, at);
   }
   void on(const engine::EmitRestart& restart, Duration at) { alive(restart.request, at); }
+  // Its worlds have neither shadows nor experiments.
+  void on(const engine::Mirror& mirror, Duration at) { fault(mirror.of, at, "it was mirrored"); }
+  void on(const engine::Switched&, Duration at) { fault(0, at, "an experiment was switched"); }
   void on(const engine::AskStore& ask, Duration at) {
     if (ask.wish.want < 0 || ask.wish.owed < 0) fault(0, at, "a lease of less than nothing");
   }
