@@ -168,7 +168,8 @@ class Simulation:
         self.summary = summary
         """Requests, failures by kind, attempts, percentiles of milliseconds, time in line, cost in
         US dollars, grams of carbon dioxide, mean quality, share per deployment, per tenant (of
-        tokens) and per priority, and twenty batches in a row. ``left_in_flight`` and
+        tokens) and per priority, twenty batches in a row, and what the arms of ``experiments``
+        have seen. ``left_in_flight`` and
         ``left_waiting`` are 0: nothing is left behind."""
         self.columns = columns
         """By name an array of one number per request: ``at_ms``, ``ok``, ``deployment`` and

@@ -43,6 +43,7 @@ struct Report {
   // What the simulation left behind, 0 where all is well: requests and attempts that never ended, and
   // places in line.
   std::size_t left_in_flight = 0, left_waiting = 0;
+  std::string experiments = "{}";  // as engine::Experiments::json() has it at the end
 };
 
 // {"requests", "failures", "failures_by_kind", "attempts", "amplification", "hedges",
@@ -51,7 +52,8 @@ struct Report {
 // "carbon_g", "known_carbon_g", "unknown_carbon" (the same), "quality" (mean of the "known_quality"
 // answers of which it is known), "deployments": {name: {"answered", "share", "first_attempts",
 // "first_failures"}}, "tenants": {name: {"requests", "answered", "tokens", "share", "total_ms_p95"}},
-// "more_tenants", "priorities": {word: {...}}, "batches": [...], "left_in_flight", "left_waiting"}.
+// "more_tenants", "priorities": {word: {...}}, "batches": [...], "experiments" (what arms have seen),
+// "left_in_flight", "left_waiting"}.
 //
 // Of tenants those with the most tokens, at most kMostTenants, in the order of Report::tenants. A batch
 // is a twentieth of the requests in a row: {"requests", "failures", "total_ms_mean", "ttft_ms_mean",

@@ -369,6 +369,7 @@ class Simulator {
   }
 
   void count_what_is_left() {
+    report_.experiments = dispatcher_.experiments().json();
     report_.left_waiting = dispatcher_.waiting();
     report_.left_in_flight = dispatcher_.in_flight() + (calls_.size() - free_.size());
     for (std::size_t d = 0; d < providers_.size(); ++d) {

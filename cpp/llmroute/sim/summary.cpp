@@ -255,6 +255,7 @@ std::string summary_json(const Report& report) {
   write_tenants(w, report);
   write_priorities(w, c);
   write_batches(w, c);
+  w.key("experiments").raw(report.experiments);
   w.key("left_in_flight").integer(static_cast<std::int64_t>(report.left_in_flight));
   w.key("left_waiting").integer(static_cast<std::int64_t>(report.left_waiting));
   w.end_object();

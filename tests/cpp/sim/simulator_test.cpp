@@ -242,6 +242,34 @@ TEST(Simulator, APriceChangeKeepsLimits) {
 // --- random worlds --------------------------------------------------------------------------------
 
 // A longer run: LLMROUTE_SIM_WORLDS=10000 test_sim --gtest_filter='*RandomWorlds*'
+TEST(Simulator, ACanaryIsRolledBackAsItWouldBe) {
+  const auto inventory = fleet(2, "ordered", R"(, "resilience": {"attempts": 1},
+      "experiments": {"x": {"group": "g",
+        "arms": [{"name": "control", "share": 0.8}, {"name": "v2", "share": 0.2, "group": "d1"}],
+        "guard": {"error_rate": {"worse_by": 0.02}}}})");
+  const Report report = run(inventory, R"({"deployments": {"d1": {"error_rate": 0.25}}})",
+                            R"({"model": "g", "requests": 4000, "rate_per_second": 20})");
+  EXPECT_NE(report.experiments.find("\"all_to\":\"control\""), std::string::npos)
+      << report.experiments;
+  EXPECT_NE(summary_json(report).find("\"experiments\":{\"x\":"), std::string::npos);
+  EXPECT_LT(window(report, 100, 200).share(1), 0.01);
+}
+
+TEST(Simulator, AShadowChangesNothingForAnybody) {
+  const std::string traffic = R"({"model": "g", "requests": 500, "rate_per_second": 20})";
+  const std::string world = R"({"deployments": {"d1": {"error_rate": 1}}})";
+  const Report without = run(fleet(2, "ordered"), world, traffic);
+  const auto shadowed = fleet(2, "ordered", R"(, "experiments": {"x": {"kind": "shadow",
+      "group": "g", "share": 1, "to": "d1"}})");
+  const Report report = run(shadowed, world, traffic);
+  EXPECT_EQ(report.columns.total_ms, without.columns.total_ms);
+  EXPECT_EQ(report.columns.ok, without.columns.ok);
+  EXPECT_NE(report.experiments.find("\"name\":\"shadow\",\"share\":1,\"requests\":500,"
+                                    "\"failures\":500"),
+            std::string::npos)
+      << report.experiments;
+}
+
 TEST(Simulator, RandomWorldsAreSound) {
   const std::uint64_t first = number_from("LLMROUTE_SIM_SEED", 1);
   const std::uint64_t worlds = number_from("LLMROUTE_SIM_WORLDS", 150);
