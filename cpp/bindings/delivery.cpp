@@ -234,6 +234,13 @@ bool must_stay() {
   for (;;) ::pause();
 }
 
+// Megabytes are judged while other threads run; else that happens on submission.
+std::shared_ptr<const ChatRequest> ready(runtime::Router& router, const RequestHandle& handle) {
+  if (handle.request->body.size() <= kLongBody) return handle.request;
+  const WithoutGil others_may_run;
+  return router.judged(handle.request);
+}
+
 }  // namespace
 
 void begin_exit() { exiting_thread = std::this_thread::get_id(); }
@@ -253,7 +260,7 @@ void wait_for(runtime::CompletionQueue& queue) {
 EndingPtr call_and_wait(CoreState& core, const RequestHandle& handle) {
   const auto router = core.router();
   auto queue = core.borrow_queue();
-  const runtime::Ticket ticket = router->submit(handle.request, queue);
+  const runtime::Ticket ticket = router->submit(ready(*router, handle), queue);
   for (;;) {
     try {
       wait_for(*queue);
@@ -274,15 +281,17 @@ EndingPtr call_and_wait(CoreState& core, const RequestHandle& handle) {
 // The lock is held across the submission, so that no result can come before its waiter is known.
 runtime::Ticket PortState::submit(runtime::Router& router, const RequestHandle& handle,
                                   py::handle future) {
+  const auto request = ready(router, handle);
   const std::lock_guard lock(mutex_);
-  const runtime::Ticket ticket = router.submit(handle.request, queue_);
+  const runtime::Ticket ticket = router.submit(request, queue_);
   waiters_.emplace(ticket, Waiter{Ref::share(future.ptr()), {}});
   return ticket;
 }
 
 FeedPtr PortState::open(std::shared_ptr<runtime::Router> router, const RequestHandle& handle) {
+  const auto request = ready(*router, handle);
   const std::lock_guard lock(mutex_);
-  const runtime::Ticket ticket = router->submit(handle.request, queue_);
+  const runtime::Ticket ticket = router->submit(request, queue_);
   auto feed = std::make_shared<FeedState>(std::move(router), ticket);
   waiters_.emplace(ticket, Waiter{{}, feed});
   return feed;

@@ -68,7 +68,7 @@ class Router::Impl {
     Command command;
     const Ticket ticket = next_ticket_.fetch_add(1, std::memory_order_relaxed);
     const policy::RuleBookPtr book = rule_book();
-    request = book->apply(std::move(request), clock_.wall_now());
+    if (!book->covers(*request)) request = book->apply(std::move(request), clock_.wall_now());
     if (answer_from_cache(ticket, *request, *book, *queue, command.submission.cache)) {
       return ticket;
     }
