@@ -393,31 +393,10 @@ std::shared_ptr<Ending> explain(CoreState& core, const RequestHandle& handle) {
   return std::make_shared<Ending>(core.router()->explain(*handle.request), nullptr);
 }
 
-}  // namespace
+using BoundCore = py::class_<CoreState, std::shared_ptr<CoreState>>;
 
-void bind_core(py::module_& module) {
-  py::class_<ManualClock, std::shared_ptr<ManualClock>>(module, "ManualClock", py::is_final(),
-                                                        plain_metaclass())
-      .def(py::init<double>(), py::arg("wall_s") = 1'700'000'000.0)
-      .def(
-          "advance_ms", [](ManualClock& clock, double ms) { clock.advance(from_ms(ms)); },
-          py::arg("ms"))
-      .def_property_readonly(
-          "now_ms", [](const ManualClock& clock) { return to_ms(clock.now().time_since_epoch()); });
-  bind_candidate(module);
-  bind_store(module);
-  py::class_<CoreState, std::shared_ptr<CoreState>> bound(module, "Core", py::is_final(),
-                                                          plain_metaclass());
-  bind_store_of<CoreState>(bound);
+void bind_requests(BoundCore& bound) {
   bound
-      .def(py::init(&make_core), py::arg("config_json"), py::arg("catalogue_json"),
-           py::arg("seed") = py::none(), py::arg("clock") = py::none(),
-           py::arg("max_in_flight") = defaults::kMaxInFlight, py::arg("version") = 1)
-      .def_property_readonly("models", &model_names)
-      .def_property_readonly("seed", [](const CoreState& core) { return core.options().seed; })
-      .def_property_readonly("in_flight",
-                             [](CoreState& core) { return core.router()->in_flight(); })
-      .def_property_readonly("closed", &CoreState::closed)
       .def("prepare", &prepare, py::arg("messages"), py::arg("model"), py::arg("stream"),
            py::arg("params"), py::arg("options"))
       .def("call", &call_and_wait, py::arg("request"))
@@ -443,9 +422,11 @@ void bind_core(py::module_& module) {
           [](CoreState& core, const std::string& request_id, double score) {
             check_or_raise(core.router()->feedback(request_id, score));
           },
-          py::arg("request_id"), py::arg("score"))
-      .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
-      .def("mirror_to", &mirror_to, py::arg("other"), py::arg("share"))
+          py::arg("request_id"), py::arg("score"));
+}
+
+void bind_experiments(BoundCore& bound) {
+  bound.def("mirror_to", &mirror_to, py::arg("other"), py::arg("share"))
       .def("mirror_json", &mirror_json)
       .def("experiments_json", [](CoreState& core) { return core.router()->experiments_json(); })
       .def(
@@ -454,7 +435,36 @@ void bind_core(py::module_& module) {
              const std::string& reason) {
             check_or_raise(core.router()->switch_experiment(name, arm, reason));
           },
-          py::arg("name"), py::arg("arm"), py::arg("reason"))
+          py::arg("name"), py::arg("arm"), py::arg("reason"));
+}
+
+}  // namespace
+
+void bind_core(py::module_& module) {
+  py::class_<ManualClock, std::shared_ptr<ManualClock>>(module, "ManualClock", py::is_final(),
+                                                        plain_metaclass())
+      .def(py::init<double>(), py::arg("wall_s") = 1'700'000'000.0)
+      .def(
+          "advance_ms", [](ManualClock& clock, double ms) { clock.advance(from_ms(ms)); },
+          py::arg("ms"))
+      .def_property_readonly(
+          "now_ms", [](const ManualClock& clock) { return to_ms(clock.now().time_since_epoch()); });
+  bind_candidate(module);
+  bind_store(module);
+  BoundCore bound(module, "Core", py::is_final(), plain_metaclass());
+  bind_store_of<CoreState>(bound);
+  bind_requests(bound);
+  bind_experiments(bound);
+  bound
+      .def(py::init(&make_core), py::arg("config_json"), py::arg("catalogue_json"),
+           py::arg("seed") = py::none(), py::arg("clock") = py::none(),
+           py::arg("max_in_flight") = defaults::kMaxInFlight, py::arg("version") = 1)
+      .def_property_readonly("models", &model_names)
+      .def_property_readonly("seed", [](const CoreState& core) { return core.options().seed; })
+      .def_property_readonly("in_flight",
+                             [](CoreState& core) { return core.router()->in_flight(); })
+      .def_property_readonly("closed", &CoreState::closed)
+      .def("health_json", [](CoreState& core) { return core.router()->health_json(); })
       .def("cache_stats", &cache_stats)
       .def("clear_cache", [](CoreState& core) { core.router()->clear_cache(); })
       .def("secret_labels", &secret_labels)
