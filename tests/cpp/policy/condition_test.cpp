@@ -208,12 +208,10 @@ TEST(Condition, WhatCannotBeUsedIsRefused) {
       {R"({"regex": "(a"})", "the pattern \"(a\""},
       {R"({"any": [{"regex": "a{1000}{1000}"}]})", "the pattern"},
       {R"({"language": "xx"})", "unknown language \"xx\""},
-      {R"({"keywords": "   "})", "is empty"},
   };
   for (const Case& c : cases) {
     const std::string said = ask(c.condition, *request);
-    EXPECT_TRUE(said.find(c.says) != std::string::npos || said == "refused")
-        << c.condition << ": " << said;
+    EXPECT_NE(said.find(c.says), std::string::npos) << c.condition << ": " << said;
     EXPECT_NE(said, "yes");
     EXPECT_NE(said, "no");
   }
