@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "llmroute/model/defaults.h"
+#include "request.h"
 #include "state.h"
 
 namespace llmroute::bindings {
