@@ -19,6 +19,8 @@ class ExpectedLatency {
   ExpectedLatency(const RankContext& context, std::span<const Ranked> candidates);
   // Milliseconds to the whole answer, as busy as the candidate is.
   double ms(const Ranked& candidate) const;
+  double work() const { return work_; }
+  double quickest() const { return quickest_; }
 
  private:
   const RankContext& context_;

@@ -32,6 +32,15 @@ double faded(const health::Hot& hot, Instant now, double quickest) {
   return std::max(hot.total_average_ms / (1.0 + t + t * t / 2), floor);
 }
 
+// Everything by value: a score that is written could else be one of its inputs.
+inline double answer_ms(const RankContext& context, const Ranked& c, double work, double quickest) {
+  const health::Hot& hot = context.board.hot(c.deployment);
+  const bool try_it = !hot.measured && hot.in_flight == 0;
+  const double average =
+      try_it ? std::min(quickest, hot.total_average_ms) : faded(hot, context.now, quickest);
+  return average * work * load_of(context, c);
+}
+
 }  // namespace
 
 ExpectedLatency::ExpectedLatency(const RankContext& context, std::span<const Ranked> candidates)
@@ -45,11 +54,7 @@ ExpectedLatency::ExpectedLatency(const RankContext& context, std::span<const Ran
 }
 
 double ExpectedLatency::ms(const Ranked& candidate) const {
-  const health::Hot& hot = context_.board.hot(candidate.deployment);
-  const bool try_it = !hot.measured && hot.in_flight == 0;
-  const double average =
-      try_it ? std::min(quickest_, hot.total_average_ms) : faded(hot, context_.now, quickest_);
-  return average * work_ * load_of(context_, candidate);
+  return answer_ms(context_, candidate, work_, quickest_);
 }
 
 namespace {
@@ -60,8 +65,9 @@ class LeastLatency final : public Policy {
 
   void rank(const RankContext& context, std::span<Ranked> candidates) override {
     const ExpectedLatency expected(context, candidates);
+    const double work = expected.work(), quickest = expected.quickest();
     for (Ranked& c : candidates) {
-      c.score = expected.ms(c) * (1.0 + jitter_ * context.random.unit());
+      c.score = answer_ms(context, c, work, quickest) * (1.0 + jitter_ * context.random.unit());
       c.tie = static_cast<double>(c.record);
     }
     order_by_score(candidates);
