@@ -95,6 +95,50 @@ def test_explain_calls_nobody(
     assert provider.stats()["requests"] == 0
 
 
+RULED = """
+[[rules]]
+name = "r"
+then = { pin = "b" }
+[rules.when]
+metadata = { plan = "gold" }
+header = { x-a = "b" }
+tags = "beta"
+region = "eu-*"
+priority = 8
+sentiment = { below = 0 }
+intent = "billing"
+[groups.fast]
+deployments = ["a"]
+[deployments.a]
+provider = "ollama"
+model = "a"
+[deployments.b]
+provider = "ollama"
+model = "b"
+"""
+
+
+def test_explain_takes_what_rules_look_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ruled.toml"
+    file.write_text(RULED)
+    call = ("explain", "hello", "--config", str(file), "--model", "fast")
+    looked_at = (
+        *("--metadata", "plan=gold", "--tag", "beta", "--region", "eu-west", "--priority", "8"),
+        *("--score", "sentiment=-1", "--score", "intent=billing", "--header", "X-A=b"),
+    )
+    code, out, _ = run(capsys, *call, *looked_at)
+    assert code == 0
+    assert "would go to b" in out
+    assert "rule        r: sets route" in out
+    code, out, _ = run(capsys, *call)
+    assert "would go to a" in out
+    with pytest.raises(SystemExit):
+        run(capsys, *call, "--metadata", "plan")
+    assert "not of the form NAME=VALUE" in capsys.readouterr().err
+
+
 def test_without_a_configuration_the_fix_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

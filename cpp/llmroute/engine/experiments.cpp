@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "llmroute/base/random.h"
+#include "llmroute/base/stable_hash.h"
 #include "llmroute/base/text.h"
 #include "llmroute/wire/json.h"
 
@@ -50,19 +50,6 @@ std::string shown(double value) {
   std::array<char, 32> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "%.4g", value);
   return buffer.data();
-}
-
-// A stable name of a definition, short enough to be kept beside the arm.
-std::string digest_of(const std::string& definition) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : definition) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  return std::to_string(mix64(hash));
-}
-
-std::uint64_t unit_hash(std::string_view unit) {
-  std::uint64_t hash = 0x9e3779b97f4a7c15U;
-  for (const char c : unit) hash = mix64(hash ^ static_cast<unsigned char>(c));
-  return hash;
 }
 
 // Says nothing about an arm.
@@ -143,7 +130,7 @@ void Experiments::count_unit(Course& course, const Experiment& experiment, std::
   if (experiment.unit == Experiment::Unit::conversation) return;  // a decision does not name it
   if (experiment.unit == Experiment::Unit::metadata) {
     if (course.units.size() >= kMaxUnits) return;
-    const auto unit = unit_hash(find_metadata(decision.metadata, experiment.key));
+    const auto unit = stable_hash(find_metadata(decision.metadata, experiment.key));
     if (!course.units.insert(unit).second) return;
   }
   course.ratio.add(arm);
@@ -247,7 +234,7 @@ Switched Experiments::describe(std::uint32_t index) const {
       drawn ? "" : experiment.arms[static_cast<std::size_t>(course.switched)].name;
   Switched out;
   out.experiment = experiment.name;
-  out.state = digest_of(course.definition) + "\n" + arm + "\n" + course.reason;
+  out.state = std::to_string(stable_hash(course.definition)) + "\n" + arm + "\n" + course.reason;
   out.notice = "experiment " + experiment.name + ": " +
                (drawn ? "requests are split as configured" : "all requests go to arm " + arm) +
                (course.reason.empty() ? "" : "; " + course.reason);
@@ -296,7 +283,7 @@ void Experiments::restore(std::string_view experiment, std::string_view state) {
   const std::size_t first = state.find('\n');
   const std::size_t second = first == std::string_view::npos ? first : state.find('\n', first + 1);
   if (!index || second == std::string_view::npos) return;
-  if (state.substr(0, first) != digest_of(courses_[*index].definition)) return;
+  if (state.substr(0, first) != std::to_string(stable_hash(courses_[*index].definition))) return;
   const std::string_view arm = state.substr(first + 1, second - first - 1);
   const auto& arms = book_->inventory()->experiments[*index].arms;
   for (std::size_t i = 0; i < arms.size(); ++i) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "llmroute/base/random.h"
+#include "llmroute/base/stable_hash.h"
 
 namespace llmroute::policy {
 
@@ -58,14 +58,6 @@ void take_effect(Effect effect, const Rule& rule, std::uint32_t index, Ruling& r
   }
 }
 
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
-  std::uint64_t hash = seed ^ 0xcbf29ce484222325U;  // FNV-1a, then mixed
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  }
-  return mix64(hash);
-}
-
 // What stays in one arm; nothing where the request has no such thing.
 std::string_view unit_of(const Experiment& experiment, const ChatRequest& request) {
   switch (experiment.unit) {
@@ -79,8 +71,7 @@ std::string_view unit_of(const Experiment& experiment, const ChatRequest& reques
 }  // namespace
 
 std::uint32_t draw_arm(const Experiment& experiment, std::string_view unit) {
-  const std::uint64_t hash = hash_of(unit, hash_of(experiment.salt, 0));
-  const double at = static_cast<double>(hash >> 11) * 0x1.0p-53;
+  const double at = fraction_of(stable_hash(unit, stable_hash(experiment.salt)));
   double sum = 0;
   std::uint32_t last = 0;  // with a share
   for (std::uint32_t i = 0; i < experiment.arms.size(); ++i) {

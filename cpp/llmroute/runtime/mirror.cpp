@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "llmroute/base/random.h"
+#include "llmroute/base/stable_hash.h"
 #include "llmroute/model/ruling.h"
 #include "llmroute/runtime/router.h"
 #include "llmroute/wire/json.h"
@@ -10,12 +10,6 @@
 namespace llmroute::runtime {
 
 namespace {
-
-double place_of(const std::string& id) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : id) hash = mix64(hash ^ static_cast<unsigned char>(c));
-  return static_cast<double>(hash >> 11) * 0x1.0p-53;
-}
 
 std::shared_ptr<ChatRequest> copy_of(const ChatRequest& request) {
   auto copy = std::make_shared<ChatRequest>(request.ruling ? *request.ruling->asked : request);
@@ -52,7 +46,8 @@ void Mirror::Side::add(const Decision& decision) {
 
 void Mirror::on_finish(const ChatRequest& request, const Decision& decision) {
   const bool sent = !decision.attempts.empty() && decision.status != DecisionStatus::cancelled;
-  if (!sent || !request.options.shadow_of.empty() || place_of(request.id) >= share_) return;
+  if (!sent || !request.options.shadow_of.empty() || fraction_of(stable_hash(request.id)) >= share_)
+    return;
   {
     const std::lock_guard lock(mutex_);
     here_.add(decision);

@@ -271,7 +271,33 @@ def _add_request(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--deadline-ms", type=float, metavar="MS", help="over all attempts")
     parser.add_argument("--max-tokens", type=int, metavar="N")
     parser.add_argument("--temperature", type=float, metavar="T")
+    looked_at = parser.add_argument_group("what rules look at")
+    for name, what in (("metadata", "a label"), ("header", "of the call it comes with")):
+        looked_at.add_argument(
+            f"--{name}", action="append", default=[], type=_pair, metavar="NAME=VALUE", help=what
+        )
+    looked_at.add_argument(
+        "--score", action="append", default=[], type=_score, metavar="NAME=NUMBER|WORD"
+    )
+    looked_at.add_argument("--tag", action="append", default=[], metavar="TAG")
+    looked_at.add_argument("--region", help="the caller's")
+    looked_at.add_argument("--priority", help="interactive, standard, batch, or 0 to 9")
     _add_json(parser)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _score(text: str) -> tuple[str, float | str]:
+    name, value = _pair(text)
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

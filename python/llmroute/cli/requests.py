@@ -75,8 +75,18 @@ def _call(options: argparse.Namespace) -> dict[str, Any]:
         "deadline_ms": options.deadline_ms,
         "max_tokens": options.max_tokens,
         "temperature": options.temperature,
+        "metadata": dict(options.metadata) or None,
+        "headers": dict(options.header) or None,
+        "scores": dict(options.score) or None,
+        "tags": options.tag or None,
+        "region": options.region,
+        "priority": _priority(options.priority),
     }
     return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _priority(word: str | None) -> str | int | None:
+    return int(word) if word is not None and word.isdecimal() else word
 
 
 def _answer(stream: Any) -> dict[str, Any]:
