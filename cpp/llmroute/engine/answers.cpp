@@ -34,6 +34,7 @@ bool move_record(ExperimentRecord& record, const Inventory& from, const Inventor
 }  // namespace
 
 void Answers::remember(const Decision& decision, const Inventory& current) {
+  if (most_ == 0) return;
   Memo memo;
   memo.answered = decision.chosen.has_value();
   memo.deployment = decision.chosen;

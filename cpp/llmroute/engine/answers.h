@@ -30,7 +30,8 @@ class Answers {
     std::optional<double> score;  // what was said of it last
   };
 
-  explicit Answers(std::size_t most = kMost) : most_(most > 0 ? most : 1) {}
+  // 0: it remembers nothing.
+  explicit Answers(std::size_t most = kMost) : most_(most) {}
 
   // Also requests without an answer, so that they are known as such.
   void remember(const Decision& decision, const Inventory& current);

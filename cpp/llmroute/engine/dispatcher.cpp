@@ -41,9 +41,10 @@ std::vector<std::uint64_t> kept_counts(const Inventory& before,
 
 }  // namespace
 
-Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight)
+Dispatcher::Dispatcher(std::uint64_t seed, std::size_t max_in_flight, std::size_t kept_answers)
     : inventory_(std::make_shared<const Inventory>()),
       book_(*policy::RuleBook::make(inventory_)),
+      answers_(kept_answers),
       random_(seed),
       max_in_flight_(max_in_flight) {
   planner_.use(ledger_);

@@ -76,7 +76,9 @@ struct Surroundings;
 
 class Dispatcher {
  public:
-  explicit Dispatcher(std::uint64_t seed, std::size_t max_in_flight = defaults::kMaxInFlight);
+  // `kept_answers`: how many requests that ended can still be given feedback.
+  explicit Dispatcher(std::uint64_t seed, std::size_t max_in_flight = defaults::kMaxInFlight,
+                      std::size_t kept_answers = Answers::kMost);
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;

@@ -66,7 +66,7 @@ class Simulator {
         traffic_(traffic),
         seed_(seed),
         hooks_(hooks),
-        dispatcher_(seed, std::numeric_limits<std::size_t>::max()),
+        dispatcher_(seed, std::numeric_limits<std::size_t>::max(), 0),
         measures_(world, inventory_->deployments),
         callers_(traffic.labels) {
     for (const Deployment& deployment : inventory_->deployments) {

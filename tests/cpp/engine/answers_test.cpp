@@ -54,6 +54,14 @@ TEST(Answers, ForgetTheOldestFirst) {
   for (const char* id : {"5", "6", "7"}) EXPECT_NE(answers.find(id), nullptr) << id;
 }
 
+TEST(Answers, OfRoomForNoneNothingIsKept) {
+  Answers answers(0);
+  const auto inventory = shared(make_inventory({"a"}));
+  answers.remember(decision_of(inventory, "x", 0), *inventory);
+  EXPECT_EQ(answers.size(), 0U);
+  EXPECT_EQ(answers.find("x"), nullptr);
+}
+
 TEST(Answers, TheSameIdTwiceIsTheLaterOne) {
   Answers answers(2);
   const auto inventory = shared(make_inventory({"a", "b"}));
