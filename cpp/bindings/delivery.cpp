@@ -155,7 +155,8 @@ void FeedState::note(const Delta& delta) {
       ++restarts_;
       break;
     case DeltaKind::refusal:
-    case DeltaKind::reasoning: break;
+    case DeltaKind::reasoning:
+    case DeltaKind::thinking_block: break;
   }
 }
 

@@ -25,6 +25,7 @@ struct DeltaObject {
   PyObject* tool_id;
   PyObject* tool_name;
   PyObject* finish_reason;
+  PyObject* extra;
   PyObject* usage;
 };
 
@@ -49,6 +50,7 @@ void delta_dealloc(PyObject* self) {
   Py_XDECREF(delta->tool_id);
   Py_XDECREF(delta->tool_name);
   Py_XDECREF(delta->finish_reason);
+  Py_XDECREF(delta->extra);
   Py_XDECREF(delta->usage);
   PyTypeObject* type = Py_TYPE(self);
   type->tp_free(self);
@@ -84,7 +86,7 @@ PyObject* small_int(std::uint16_t value) {
 }
 
 PyMemberDef* delta_members() {
-  static std::array<PyMemberDef, 9> members = {{
+  static std::array<PyMemberDef, 10> members = {{
       {"kind", T_OBJECT_EX, offsetof(DeltaObject, kind), READONLY, nullptr},
       {"text", T_OBJECT_EX, offsetof(DeltaObject, text), READONLY, nullptr},
       {"choice", T_OBJECT_EX, offsetof(DeltaObject, choice), READONLY, nullptr},
@@ -92,6 +94,7 @@ PyMemberDef* delta_members() {
       {"tool_id", T_OBJECT_EX, offsetof(DeltaObject, tool_id), READONLY, nullptr},
       {"tool_name", T_OBJECT_EX, offsetof(DeltaObject, tool_name), READONLY, nullptr},
       {"finish_reason", T_OBJECT_EX, offsetof(DeltaObject, finish_reason), READONLY, nullptr},
+      {"extra", T_OBJECT_EX, offsetof(DeltaObject, extra), READONLY, nullptr},
       {"usage", T_OBJECT_EX, offsetof(DeltaObject, usage), READONLY, nullptr},
       {nullptr, 0, 0, 0, nullptr},
   }};
@@ -152,6 +155,7 @@ PyObject* make_delta(const Delta& delta) {
   fields->tool_id = text_or_none(delta.tool_id);
   fields->tool_name = text_or_none(delta.tool_name);
   fields->finish_reason = text_or_none(delta.finish_reason);
+  fields->extra = text_or_none(delta.extra);
   fields->usage =
       delta.kind == DeltaKind::usage ? py::cast(delta.usage).release().ptr() : Py_NewRef(Py_None);
   if (PyErr_Occurred() != nullptr) {
@@ -175,7 +179,12 @@ const std::string& Ending::openai() const {
   turned_ = true;
   const provider::Dialect* dialect = reply ? provider::find_dialect(reply->dialect) : nullptr;
   // The body was read as a reply before it was called a success.
-  if (dialect != nullptr) openai_ = dialect->to_openai(reply->body).value();
+  if (dialect != nullptr) {
+    openai_ = (reply->operation == Operation::embeddings
+                   ? dialect->embeddings_to_openai(reply->body, reply->model)
+                   : dialect->to_openai(reply->body, reply->model))
+                  .value();
+  }
   return openai_;
 }
 
@@ -203,11 +212,6 @@ py::dict usage_dict(const Usage& usage) {
 
 namespace {
 
-bool same(const Usage& a, const Usage& b) {
-  return a.input == b.input && a.output == b.output && a.cached_input == b.cached_input &&
-         a.cache_write == b.cache_write && a.reasoning == b.reasoning && a.reported == b.reported;
-}
-
 std::string usage_repr(const Usage& usage) {
   return "<Usage " + std::to_string(usage.input.count) + " in, " +
          std::to_string(usage.output.count) + " out" + (usage.reported ? ">" : ", estimated>");
@@ -230,7 +234,7 @@ void bind_usage(py::module_& module) {
       .def("__repr__", &usage_repr)
       .def("__eq__",
            [](const Usage& a, const py::object& other) {
-             return py::isinstance<Usage>(other) && same(a, other.cast<const Usage&>());
+             return py::isinstance<Usage>(other) && a == other.cast<const Usage&>();
            })
       .def("__hash__", [](const Usage& usage) {
         return py::hash(py::make_tuple(usage.input.count, usage.output.count, usage.reported));

@@ -81,7 +81,9 @@ Reason = Literal[
     "throttled",
     "not_in_order",
 ]
-DeltaKind = Literal["text", "refusal", "reasoning", "tool_call", "finish", "usage", "restart"]
+DeltaKind = Literal[
+    "text", "refusal", "reasoning", "thinking_block", "tool_call", "finish", "usage", "restart"
+]
 DecisionStatus = Literal["pending", "ok", "failed", "cancelled"]
 CostKind = Literal["exact", "estimated", "unknown"]
 OnInterrupt = Literal["raise", "restart"]

@@ -34,12 +34,13 @@ bool choices_complete(JsonView body, std::string_view first_reason) {
 
 struct Call {
   std::uint16_t index = 0;
-  std::string id, name, arguments;
+  std::string id, name, arguments, extra;
 };
 
 struct Gathered {
   std::string text, refusal, reasoning, finish_reason;
   bool has_text = false;
+  std::vector<std::string> thinking_blocks;
   std::vector<Call> calls;
 
   // False for what one message cannot hold.
@@ -53,6 +54,7 @@ struct Gathered {
         break;
       case DeltaKind::refusal: refusal += delta.text; break;
       case DeltaKind::reasoning: reasoning += delta.text; break;
+      case DeltaKind::thinking_block: thinking_blocks.push_back(delta.text); break;
       case DeltaKind::tool_call: add_fragment(delta); break;
       case DeltaKind::finish: finish_reason = delta.finish_reason; break;
       case DeltaKind::usage: break;
@@ -71,6 +73,7 @@ struct Gathered {
     call.id += delta.tool_id;
     call.name += delta.tool_name;
     call.arguments += delta.text;
+    call.extra += delta.extra;
   }
 };
 
@@ -83,12 +86,19 @@ void write_message(JsonWriter& w, const Gathered& got) {
   }
   if (!got.refusal.empty()) w.key("refusal").string(got.refusal);
   if (!got.reasoning.empty()) w.key("reasoning_content").string(got.reasoning);
+  if (!got.thinking_blocks.empty()) {
+    w.key("thinking_blocks").begin_array();
+    for (const std::string& block : got.thinking_blocks) w.raw(block);
+    w.end_array();
+  }
   if (!got.calls.empty()) {
     w.key("tool_calls").begin_array();
     for (const Call& call : got.calls) {
       w.begin_object().key("id").string(call.id).key("type").string("function");
       w.key("function").begin_object().key("name").string(call.name);
-      w.key("arguments").string(call.arguments).end_object().end_object();
+      w.key("arguments").string(call.arguments).end_object();
+      if (!call.extra.empty()) w.key("extra_content").raw(call.extra);
+      w.end_object();
     }
     w.end_array();
   }
@@ -129,11 +139,12 @@ void add_text(std::vector<Delta>& out, DeltaKind kind, std::uint16_t choice,
   }
 }
 
-void add_call(std::vector<Delta>& out, std::uint16_t choice, std::uint16_t index, JsonView id,
+void add_call(std::vector<Delta>& out, std::uint16_t choice, std::uint16_t index, JsonView call,
               JsonView function) {
   Delta& delta = add(out, DeltaKind::tool_call, choice);
   delta.tool_index = index;
-  delta.tool_id = id.string();
+  delta.tool_id = call["id"].string();
+  delta.extra = call["extra_content"].raw();
   delta.tool_name = function["name"].string();
   delta.text = function["arguments"].string();
 }
@@ -150,11 +161,14 @@ void add_message(std::vector<Delta>& out, std::uint16_t choice, JsonView message
   const JsonView reasoning = message["reasoning_content"];
   add_text(out, DeltaKind::reasoning, choice,
            (reasoning.is_string() ? reasoning : message["reasoning"]).string());
+  for (auto e = message["thinking_blocks"].first_element(); e; e = e.next()) {
+    add(out, DeltaKind::thinking_block, choice).text = e.value().raw();
+  }
   add_content(out, choice, message["content"]);
   add_text(out, DeltaKind::refusal, choice, message["refusal"].string());
   std::uint16_t index = 0;
   for (auto e = message["tool_calls"].first_element(); e; e = e.next(), ++index) {
-    add_call(out, choice, index, e.value()["id"], e.value()["function"]);
+    add_call(out, choice, index, e.value(), e.value()["function"]);
   }
   const JsonView legacy = message["function_call"];
   if (index == 0 && legacy.is_object()) add_call(out, choice, 0, JsonView(), legacy);
@@ -162,7 +176,7 @@ void add_message(std::vector<Delta>& out, std::uint16_t choice, JsonView message
 
 // --- bytes ------------------------------------------------------------------------------------------
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 constexpr std::size_t kHexDigest = 64;
 
 // Bound to the key, so that a value that strayed to another one is not believed there.
@@ -174,22 +188,24 @@ std::string checksum(const Key& key, std::string_view rest) {
 
 void write_counts(JsonWriter& w, const Usage& usage) {
   w.key("usage").begin_array();
-  for (const Tokens count :
-       {usage.input, usage.output, usage.cached_input, usage.cache_write, usage.reasoning}) {
+  for (const Tokens count : {usage.input, usage.output, usage.cached_input, usage.cache_write,
+                             usage.reasoning, usage.cache_write_hour, usage.audio_input,
+                             usage.audio_output, usage.image_input, usage.image_output}) {
     w.integer(count.count);
   }
   w.integer(usage.reported ? 1 : 0).end_array();
 }
 
 bool read_counts(JsonView list, Usage& usage) {
-  std::array<std::int64_t, 6> counts{};
+  std::array<std::int64_t, 11> counts{};
   std::size_t found = 0;
   for (auto e = list.first_element(); e; e = e.next()) {
     const auto count = e.value().integer();
     if (!count || *count < 0 || found == counts.size()) return false;
     counts[found++] = *count;
   }
-  usage = {{counts[0]}, {counts[1]}, {counts[2]}, {counts[3]}, {counts[4]}, counts[5] != 0};
+  usage = {{counts[0]}, {counts[1]}, {counts[2]}, {counts[3]}, {counts[4]},    {counts[5]},
+           {counts[6]}, {counts[7]}, {counts[8]}, {counts[9]}, counts[10] != 0};
   return found == counts.size();
 }
 

@@ -60,6 +60,7 @@ void read_quirks(const Value& table, Quirks& target) {
   const Value* quirks = table.find("quirks");
   if (quirks == nullptr) return;
   read_text(*quirks, "max_tokens_field", target.max_tokens_field);
+  read_text(*quirks, "key_header", target.key_header);
   read_flag(*quirks, "stream_usage", target.stream_usage);
   read_flag(*quirks, "developer_role", target.developer_role);
   read_flag(*quirks, "requires_terminator", target.requires_terminator);

@@ -53,6 +53,7 @@ struct Resilience {
 // How an OpenAI-compatible provider differs, as data (providers.toml `quirks`).
 struct Quirks {
   std::string max_tokens_field;          // "max_tokens" | "max_completion_tokens"; empty: as given
+  std::string key_header;                // header of the key; empty: the dialect's own
   bool stream_usage = true;              // accepts stream_options.include_usage
   bool developer_role = true;            // false: developer messages are sent as system
   bool requires_terminator = true;       // false: a clean close after finish_reason ends a stream

@@ -52,7 +52,8 @@ struct Outcome {
   std::optional<Duration> ttft;     // first content; for whole replies the first body byte
   Duration total{};
   AnnouncedLimits limits;
-  std::string finish_reason;  // canonical, OpenAI's words
+  std::string finish_reason;      // canonical, OpenAI's words
+  std::string raw_finish_reason;  // the provider's own word
   std::string reply_id;  // the provider's; only of whole replies and where affinity is asked for
   bool ok() const { return !failure && !cancelled; }
 };

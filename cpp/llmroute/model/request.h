@@ -50,6 +50,12 @@ struct Facts {
 
 LLMROUTE_ENUM(OnInterrupt, raise, restart);
 
+// What is asked for: an answer to a conversation, or vectors for texts.
+LLMROUTE_ENUM(Operation, chat, embeddings);
+
+// Whose wire format the caller speaks: chat completions, Responses, Anthropic messages.
+LLMROUTE_ENUM(Shape, chat, responses, messages);
+
 // use: answer from the cache, and keep the answer; refresh: ask, and keep it; off: neither.
 LLMROUTE_ENUM(CacheUse, use, refresh, off);
 
@@ -127,7 +133,13 @@ struct Ruling;
 
 struct ChatRequest {
   std::string id;  // shown to people; unique within the router
-  Body body;       // a JSON object with `messages`; UTF-8; depth checked
+  Operation operation = Operation::chat;
+  // A JSON object with `messages`, or for embeddings with `input`; UTF-8; depth checked.
+  Body body;
+  // The same request as the caller wrote it, where that is not the chat shape: a dialect of this
+  // shape sends it as it came but for what must change.
+  Shape shape = Shape::chat;
+  Body native;
   RequestOptions options;
   Facts facts;
   // What follows is filled where the inventory asks for affinity.

@@ -80,6 +80,7 @@ constexpr Shape kTimeoutOverrides = table_of(kTimeoutOverrideFields);
 
 constexpr std::array kQuirkFields = {
     Field{"max_tokens_field", &kTokenField, "the one name this provider knows; default: as given"},
+    Field{"key_header", &kPlain, "header of the key; default: the dialect's own"},
     Field{"stream_usage", &kFlag, "takes stream_options.include_usage; default true"},
     Field{"developer_role", &kFlag, "takes developer messages; default true"},
     Field{"requires_terminator", &kFlag, "a stream without its end mark was cut; default true"},

@@ -9,14 +9,21 @@
 
 namespace llmroute {
 
-// `input` includes `cached_input` and `cache_write`; `output` includes `reasoning`.
+// Inclusive totals: `input` includes `cached_input`, `cache_write`, `audio_input`, `image_input`;
+// `output` includes `reasoning`, `audio_output`, `image_output`.
 struct Usage {
   Tokens input;
   Tokens output;
   Tokens cached_input;
   Tokens cache_write;
   Tokens reasoning;
+  Tokens cache_write_hour;  // the part of `cache_write` that is kept for an hour
+  Tokens audio_input;
+  Tokens audio_output;
+  Tokens image_input;
+  Tokens image_output;
   bool reported = false;  // false: an estimate of ours, the provider said nothing
+  friend bool operator==(const Usage&, const Usage&) = default;
 };
 
 LLMROUTE_ENUM(CostKind, exact, estimated, unknown);

@@ -30,18 +30,18 @@ class Anthropic final : public Dialect {
   }
 
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
-                         const Secret& key) const override {
+                         const Secret& key, WallTime) const override {
     Encoded encoded;
     auto body = encode_anthropic(request, deployment, unsupported() | deployment.unsupported,
                                  encoded.dropped_parameters);
     if (!body) return body.error();
-    encoded.http.url = deployment.base_url + "/messages";
+    encoded.http.url = endpoint(deployment.base_url, "/messages");
     encoded.http.body = std::move(*body);
     add_common_headers(encoded.http.headers, request, deployment);
     if (!encoded.http.headers.find("anthropic-version")) {
       encoded.http.headers.add("anthropic-version", "2023-06-01");
     }
-    if (!key.empty()) encoded.http.headers.add("x-api-key", key.reveal());
+    add_key(encoded.http.headers, deployment, key, "x-api-key");
     return encoded;
   }
 
@@ -56,11 +56,12 @@ class Anthropic final : public Dialect {
     ReplySummary summary;
     Tokens fresh;
     read_anthropic_usage(reply["usage"], summary.usage, fresh);
-    summary.finish_reason = anthropic_finish_reason(reply["stop_reason"].string());
+    summary.raw_finish_reason = reply["stop_reason"].string();
+    summary.finish_reason = anthropic_finish_reason(summary.raw_finish_reason);
     return summary;
   }
 
-  Result<std::string> to_openai(std::string_view body) const override {
+  Result<std::string> to_openai(std::string_view body, std::string_view) const override {
     const auto read = read_reply(body);
     if (const auto* failure = std::get_if<Failure>(&read)) {
       return make_error(failure->kind, failure->message);

@@ -18,13 +18,6 @@ namespace {
 using wire::JsonView;
 using wire::JsonWriter;
 
-bool blank(JsonView text) {
-  constexpr std::size_t kShort = 64;  // longer texts are not searched
-  if (!text.is_string() || text.raw().size() <= 2) return true;
-  if (text.raw().size() > kShort) return false;
-  return text.string().find_first_not_of(" \t\r\n") == std::string::npos;
-}
-
 // Providers' ids go into other providers' conversations; here only these characters are allowed.
 std::string tool_id(JsonView id) {
   std::string out = id.string();
@@ -34,51 +27,6 @@ std::string tool_id(JsonView id) {
   }
   return out;
 }
-
-// The members of a message and of a content part, found in one walk each: a lookup by name would
-// read the megabytes of an image again for every name.
-struct Message {
-  JsonView role, content, name, refusal, tool_calls, tool_call_id, is_error, thinking_blocks;
-  JsonView function_call, audio, cache_control;
-
-  explicit Message(JsonView whole) {
-    each_member(whole, [this](const JsonView::Member& m) {
-      if (m.key_is("role")) role = m.value();
-      if (m.key_is("content")) content = m.value();
-      if (m.key_is("name")) name = m.value();
-      if (m.key_is("refusal")) refusal = m.value();
-      if (m.key_is("tool_calls")) tool_calls = m.value();
-      if (m.key_is("tool_call_id")) tool_call_id = m.value();
-      if (m.key_is("is_error")) is_error = m.value();
-      if (m.key_is("thinking_blocks")) thinking_blocks = m.value();
-      if (m.key_is("function_call")) function_call = m.value();
-      if (m.key_is("audio")) audio = m.value();
-      if (m.key_is("cache_control")) cache_control = m.value();
-    });
-  }
-};
-
-struct Part {
-  JsonView type, text, refusal, cache_control;
-  JsonView url, detail;          // of image_url
-  JsonView file_data, filename;  // of file
-
-  explicit Part(JsonView whole) {
-    each_member(whole, [this](const JsonView::Member& m) {
-      if (m.key_is("type")) type = m.value();
-      if (m.key_is("text")) text = m.value();
-      if (m.key_is("refusal")) refusal = m.value();
-      if (m.key_is("cache_control")) cache_control = m.value();
-      if (m.key_is("image_url") || m.key_is("file"))
-        each_member(m.value(), [this](auto inner) {
-          if (inner.key_is("url")) url = inner.value();
-          if (inner.key_is("detail")) detail = inner.value();
-          if (inner.key_is("file_data")) file_data = inner.value();
-          if (inner.key_is("filename")) filename = inner.value();
-        });
-    });
-  }
-};
 
 class MessageWriter {
  public:
@@ -91,7 +39,7 @@ class MessageWriter {
     each_element(messages, [&](JsonView message) {
       if (losses_.error()) return;
       path_ = "messages[" + std::to_string(index++) + "]";
-      write_message(Message(message));
+      write_message(ChatMessage(message));
     });
     if (open_role_.empty() && !losses_.error()) {
       losses_.malformed("this dialect needs a message beside the system prompt", "messages");
@@ -106,7 +54,7 @@ class MessageWriter {
   }
 
  private:
-  void write_message(const Message& message) {
+  void write_message(const ChatMessage& message) {
     const JsonView role = message.role;
     const JsonView content = message.content;
     if (!content.is_string() && !content.is_array() && !content.is_null() && !content.missing()) {
@@ -181,10 +129,10 @@ class MessageWriter {
 
   void write_content(JsonView content) {
     write_text(content, JsonView());
-    each_element(content, [this](JsonView part) { write_part(Part(part)); });
+    each_element(content, [this](JsonView part) { write_part(ChatPart(part)); });
   }
 
-  void write_part(const Part& part) {
+  void write_part(const ChatPart& part) {
     if (part.type.equals("text")) {
       write_text(part.text, part.cache_control);
     } else if (part.type.equals("refusal")) {
@@ -210,37 +158,26 @@ class MessageWriter {
                                 raw.substr(1, 22) == "data:application\\/pdf;");
   }
 
-  // A data URL or an address. The base64 text goes through as it came, escapes and all, so the
-  // megabytes are copied once.
-  void write_source(std::string_view type, JsonView url, const Part& part) {
-    constexpr std::string_view kData = "data:";
-    constexpr std::string_view kBase64 = ";base64,";
-    constexpr std::size_t kMaxMediaType = 200;
-    std::string_view text = url.is_string() ? url.raw() : std::string_view("\"\"");
-    text.remove_prefix(1);
-    text.remove_suffix(1);
-    const bool data = text.substr(0, kData.size()) == kData;
-    const std::size_t mark = text.substr(0, kMaxMediaType).find(kBase64);
-    if (text.empty() || (data && mark == std::string_view::npos)) {
+  void write_source(std::string_view type, JsonView url, const ChatPart& part) {
+    const auto source = read_source(url);
+    if (!source) {
       losses_.malformed("an image or file must be an address or a base64 data URL",
                         path_ + ".content");
       return;
     }
     block(type).key("source").begin_object();
-    if (data) {
-      const std::string_view media = text.substr(kData.size(), mark - kData.size());
-      w_.key("type").string("base64");
-      w_.key("media_type").quoted(media.substr(0, media.find(';')));
-      w_.key("data").quoted(text.substr(mark + kBase64.size()));
+    if (source->media_type.empty()) {
+      w_.key("type").string("url").key("url").quoted(source->data);
     } else {
-      w_.key("type").string("url").key("url").quoted(text);
+      w_.key("type").string("base64").key("media_type").quoted(source->media_type);
+      w_.key("data").quoted(source->data);
     }
     w_.end_object();
     if (part.filename.is_string()) w_.key("title").raw(part.filename.raw());
     end_block(part.cache_control);
   }
 
-  void write_assistant(const Message& message) {
+  void write_assistant(const ChatMessage& message) {
     each_element(message.thinking_blocks, [this](JsonView thinking) {
       if (!thinking.is_object()) return;
       open_turn();
@@ -262,22 +199,19 @@ class MessageWriter {
                            "a tool call of type \"" + call["type"].string() + "\"");
       return;
     }
-    // The parsed input stands deeper in the document than the text did.
-    constexpr int kDepth = defaults::kMaxJsonDepth - 8;
-    const std::string arguments = function["arguments"].string();
-    const bool empty = arguments.find_first_not_of(" \t\r\n") == std::string::npos;
-    if (!empty && (!wire::validate_json(arguments, kDepth) || !JsonView(arguments).is_object())) {
+    const auto arguments = read_arguments(function["arguments"]);
+    if (!arguments) {
       losses_.malformed("the arguments of a tool call are not a JSON object",
                         path_ + ".tool_calls");
       return;
     }
     block("tool_use").key("id").string(tool_id(call["id"]));
     w_.key("name").string(function["name"].string());
-    w_.key("input").raw(empty ? std::string_view("{}") : JsonView(arguments).raw());
+    w_.key("input").raw(*arguments);
     end_block(call["cache_control"]);
   }
 
-  void write_tool_result(const Message& message) {
+  void write_tool_result(const ChatMessage& message) {
     const std::string id = tool_id(message.tool_call_id);
     if (id.empty()) {
       losses_.malformed("a tool message needs the id of its call", path_ + ".tool_call_id");

@@ -1,47 +1,16 @@
 // The parts of the Anthropic dialect, for anthropic*.cpp alone.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "llmroute/provider/chat_parts.h"
 #include "llmroute/provider/dialect.h"
 #include "llmroute/wire/json.h"
 
 namespace llmroute::provider {
-
-// What a request asks for and this format cannot carry. The first problem wins.
-class Losses {
- public:
-  // `dropped` must outlive this object.
-  Losses(bool may_drop, std::vector<std::string>& dropped)
-      : may_drop_(may_drop), dropped_(dropped) {}
-
-  // A parameter, or a value of one, that has no place here: an error, or listed where allowed.
-  void cannot_carry(const std::string& path, const std::string& what);
-  // A hint without meaning for the answer: left out and listed, never an error.
-  void left_out(const std::string& path);
-  // The request itself is wrong.
-  void malformed(std::string message, std::string path);
-
-  const std::optional<Error>& error() const { return error_; }
-
- private:
-  bool may_drop_;
-  std::vector<std::string>& dropped_;
-  std::optional<Error> error_;
-};
-
-// Version of a Claude model by its name ("claude-sonnet-4-5-20250929", "claude-3-7-sonnet",
-// "anthropic/claude-opus-4.6"); {0, 0} for any other name.
-struct ModelVersion {
-  int major = 0, minor = 0;
-  friend constexpr auto operator<=>(const ModelVersion&, const ModelVersion&) = default;
-};
-ModelVersion claude_version(std::string_view model);
 
 // The body of POST /messages. What the dialect cannot carry is an error of kind bad_request, or is
 // added to `dropped` where the caller allows it.

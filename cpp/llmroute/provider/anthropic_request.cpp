@@ -6,8 +6,6 @@
 // each other, as do thinking and most sampling parameters. response_format with a schema is
 // output_config.format; without one it has no counterpart.
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <utility>
 
 #include "llmroute/model/defaults.h"
@@ -26,22 +24,14 @@ constexpr std::int64_t kLeastThinking = 1024;  // the API's own minimum
 constexpr ModelVersion kFirstAdaptive{4, 6};
 constexpr ModelVersion kFirstXhigh{4, 7};
 
-struct Effort {
-  std::string_view name;
-  std::int64_t budget;  // tokens; 0: no thinking
-};
-constexpr std::array kEfforts = {
-    Effort{"none", 0},     Effort{"minimal", 0},   Effort{"low", 1024}, Effort{"medium", 4096},
-    Effort{"high", 16384}, Effort{"xhigh", 32768}, Effort{"max", 32768}};
-
 class AnthropicEncoder {
  public:
   AnthropicEncoder(const ChatRequest& request, const Deployment& deployment,
                    const ParameterSet& unsupported, std::vector<std::string>& dropped)
       : request_(request),
         deployment_(deployment),
-        unsupported_(unsupported),
-        losses_(request.options.drop_unsupported, dropped),
+        losses_("anthropic", request.options.drop_unsupported, dropped),
+        body_(request, unsupported, losses_),
         version_(claude_version(deployment.model)),
         w_(out_) {}
 
@@ -49,10 +39,9 @@ class AnthropicEncoder {
     constexpr std::size_t kRoomForChanges = 512;
     out_.reserve(request_.body.size() + kRoomForChanges);
     w_.begin_object().key("model").string(deployment_.model);
-    collect();
     read_effort();
     write_limits();
-    if (!losses_.error()) write_anthropic_messages(w_, messages_, losses_);
+    if (!losses_.error()) write_anthropic_messages(w_, body_.messages, losses_);
     write_tools();
     write_sampling();
     write_user();
@@ -64,38 +53,15 @@ class AnthropicEncoder {
   }
 
  private:
-  void collect() {
-    const Facts& facts = request_.facts;
-    const std::string_view body = request_.body;
-    const auto messages =
-        body.substr(facts.messages_begin, facts.messages_end - facts.messages_begin);
-    for (auto m = JsonView(body).first_member(messages); m; m = m.next()) {
-      const JsonView value = m.value();
-      if (value.is_null() || m.key_is("model") || m.key_is("stream")) continue;
-      if (m.key_is("messages")) {
-        messages_ = value;
-        continue;
-      }
-      const std::string key = m.key_view().string();
-      const Parameter parameter = from_slug<Parameter>(key).value_or(Parameter::other);
-      if (unsupported_.test(static_cast<std::size_t>(parameter))) {
-        losses_.cannot_carry(key, "the parameter \"" + key + "\"");
-      } else {
-        parameters_[static_cast<std::size_t>(parameter)] = value;
-      }
-    }
-  }
-
-  JsonView parameter(Parameter p) const { return parameters_[static_cast<std::size_t>(p)]; }
+  JsonView parameter(Parameter p) const { return body_[p]; }
 
   // --- thinking and limits ----------------------------------------------------------------------
 
   void read_effort() {
     const JsonView effort = parameter(Parameter::reasoning_effort);
     if (effort.missing()) return;
-    const auto* known = std::find_if(kEfforts.begin(), kEfforts.end(),
-                                     [&](const Effort& e) { return effort.equals(e.name); });
-    if (known == kEfforts.end()) {
+    const Effort* known = find_effort(effort);
+    if (known == nullptr) {
       losses_.malformed("reasoning_effort must be none, minimal, low, medium, high, xhigh or max",
                         "reasoning_effort");
       return;
@@ -104,7 +70,7 @@ class AnthropicEncoder {
     const JsonView choice = parameter(Parameter::tool_choice);
     if (choice.is_object() || choice.equals("required")) {
       no_thinking("reasoning_effort together with a tool that must be called");
-    } else if (!adaptive() && lacks_thinking_blocks(messages_)) {
+    } else if (!adaptive() && lacks_thinking_blocks(body_.messages)) {
       no_thinking("reasoning_effort after a tool call without its thinking_blocks");
     } else {
       effort_ = known;
@@ -119,8 +85,7 @@ class AnthropicEncoder {
   bool adaptive() const { return version_ >= kFirstAdaptive; }
 
   void write_limits() {
-    auto max_tokens = parameter(Parameter::max_completion_tokens).integer();
-    if (!max_tokens) max_tokens = parameter(Parameter::max_tokens).integer();
+    const auto max_tokens = body_.max_tokens();
     const bool given = max_tokens.has_value();
     const Tokens most = deployment_.max_output_tokens.value_or(Tokens{kDefaultMaxTokens});
     std::int64_t limit = max_tokens.value_or(most.count);
@@ -269,60 +234,15 @@ class AnthropicEncoder {
 
   const ChatRequest& request_;
   const Deployment& deployment_;
-  const ParameterSet& unsupported_;
   Losses losses_;
+  ChatBody body_;
   ModelVersion version_;
   std::string out_;
   JsonWriter w_;
-  JsonView messages_;
-  std::array<JsonView, ParameterSet().size()> parameters_;
   const Effort* effort_ = nullptr;  // set: the model is asked to think
 };
 
 }  // namespace
-
-void Losses::cannot_carry(const std::string& path, const std::string& what) {
-  if (may_drop_) {
-    left_out(path);
-  } else if (!error_) {
-    error_ = make_error(
-        ErrorKind::bad_request,
-        "the anthropic dialect cannot carry " + what + "; leave it out, or allow it to be dropped",
-        path);
-  }
-}
-
-void Losses::left_out(const std::string& path) {
-  if (std::find(dropped_.begin(), dropped_.end(), path) == dropped_.end()) dropped_.push_back(path);
-}
-
-void Losses::malformed(std::string message, std::string path) {
-  if (!error_) {
-    error_ = make_error(ErrorKind::invalid_argument, std::move(message), std::move(path));
-  }
-}
-
-ModelVersion claude_version(std::string_view model) {
-  constexpr std::string_view kFamily = "claude-";
-  const std::size_t at = model.rfind(kFamily);
-  if (at == std::string_view::npos) return {};
-  model.remove_prefix(at + kFamily.size());
-  std::array<int, 2> found{};
-  std::size_t numbers = 0;
-  // Parts between dashes and dots; a number of one or two digits is a version, more are a date.
-  while (!model.empty() && numbers < found.size()) {
-    const std::size_t end = std::min(model.find_first_of("-."), model.size());
-    const std::string_view part = model.substr(0, end);
-    model.remove_prefix(std::min(end + 1, model.size()));
-    const bool number = part.find_first_not_of("0123456789") == std::string_view::npos;
-    if (part.empty() || !number || part.size() > 2) {
-      if (numbers > 0) break;
-      continue;
-    }
-    std::from_chars(part.data(), part.data() + part.size(), found[numbers++]);
-  }
-  return {found[0], found[1]};
-}
 
 Result<std::string> encode_anthropic(const ChatRequest& request, const Deployment& deployment,
                                      const ParameterSet& unsupported,

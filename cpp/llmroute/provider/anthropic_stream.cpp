@@ -91,10 +91,12 @@ class AnthropicStream final : public EventStream {
     const JsonView reason = event.at("delta", "stop_reason");
     if (reason.is_string()) {
       finished_ = true;
-      summary_.finish_reason = anthropic_finish_reason(reason.string());
+      summary_.raw_finish_reason = reason.string();
+      summary_.finish_reason = anthropic_finish_reason(summary_.raw_finish_reason);
       Delta& end = out.emplace_back();
       end.kind = DeltaKind::finish;
       end.finish_reason = summary_.finish_reason;
+      end.extra = summary_.raw_finish_reason;
     }
     if (!summary_.usage.reported) return;
     Delta& delta = out.emplace_back();

@@ -20,6 +20,14 @@ inline constexpr std::string_view kUserAgent = "llmroute/0.1";
 void add_common_headers(wire::Headers& headers, const ChatRequest& request,
                         const Deployment& deployment);
 
+// The key, where there is one: in `header` or the one that the quirks name; "authorization" takes it
+// as a bearer token.
+void add_key(wire::Headers& headers, const Deployment& deployment, const Secret& key,
+             std::string_view header);
+
+// `path` behind the base URL, and before its query where it has one.
+std::string endpoint(std::string_view base_url, std::string_view path);
+
 // Sets bits by slug.
 ParameterSet parameter_set(std::initializer_list<Parameter> list);
 

@@ -33,6 +33,7 @@ struct Encoded {
 struct ReplySummary {
   Usage usage;                // usage.reported false where the reply has none
   std::string finish_reason;  // canonical (OpenAI's words); the raw one where it has no counterpart
+  std::string raw_finish_reason;  // the provider's own word
 };
 
 // Reads one stream. Not thread-safe, one per attempt; holds at most one event of bytes.
@@ -59,16 +60,30 @@ class Dialect {
   // Turns the caller's body into an HTTP request for this deployment. The body was validated
   // (JSON object, depth, UTF-8). Kinds: invalid_argument (the request itself is malformed, path
   // says where), bad_request (this dialect cannot carry it and dropping is not allowed).
+  // `now` dates a signature, where the dialect has one.
   virtual Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
-                                 const Secret& key) const = 0;
+                                 const Secret& key, WallTime now = {}) const = 0;
 
   // A 2xx body that is not a stream: checks that it is a reply at all (JSON of the right shape,
   // no error object inside) and reads usage and finish reason.
   virtual std::variant<ReplySummary, Failure> read_reply(std::string_view body) const = 0;
   // The same reply in OpenAI's chat.completion shape, JSON text. Called when the caller asks.
-  virtual Result<std::string> to_openai(std::string_view body) const = 0;
+  // `model` is the provider's name of it, for replies that do not say theirs.
+  virtual Result<std::string> to_openai(std::string_view body,
+                                        std::string_view model = {}) const = 0;
 
   virtual std::unique_ptr<StreamDecoder> stream_decoder(const Deployment& deployment) const = 0;
+
+  // Embeddings (Operation::embeddings; body: OpenAI's `input`, `dimensions`, `encoding_format`,
+  // `user`, and `input_type` for providers that tell queries from documents). As the three above.
+  // By default a dialect has none: bad_request.
+  virtual bool has_embeddings() const { return false; }
+  virtual Result<Encoded> encode_embeddings(const ChatRequest& request,
+                                            const Deployment& deployment, const Secret& key,
+                                            WallTime now = {}) const;
+  virtual std::variant<ReplySummary, Failure> read_embeddings(std::string_view body) const;
+  virtual Result<std::string> embeddings_to_openai(std::string_view body,
+                                                   std::string_view model = {}) const;
 
   // A response that is not 2xx. Reads status, headers, the error's type and code; its words last
   // and only the error field's own. `now` turns dates into durations.

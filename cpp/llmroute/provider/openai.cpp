@@ -42,14 +42,14 @@ class OpenAi final : public Dialect {
   ParameterSet unsupported() const override { return {}; }
 
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
-                         const Secret& key) const override {
+                         const Secret& key, WallTime) const override {
     Encoded encoded;
     auto body = encode_openai(request, deployment, encoded.dropped_parameters);
     if (!body) return body.error();
-    encoded.http.url = deployment.base_url + "/chat/completions";
+    encoded.http.url = endpoint(deployment.base_url, "/chat/completions");
     encoded.http.body = std::move(*body);
     add_common_headers(encoded.http.headers, request, deployment);
-    if (!key.empty()) encoded.http.headers.add("authorization", "Bearer " + key.reveal());
+    add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }
 
@@ -64,7 +64,8 @@ class OpenAi final : public Dialect {
     if (parts.first_choice["message"].is_object()) {
       ReplySummary summary;
       summary.usage = read_openai_usage(parts.usage);
-      summary.finish_reason = openai_finish_reason(parts.first_choice["finish_reason"].string());
+      summary.raw_finish_reason = parts.first_choice["finish_reason"].string();
+      summary.finish_reason = openai_finish_reason(summary.raw_finish_reason);
       return summary;
     }
     const ErrorFields fields = read_error_fields(reply);
@@ -72,7 +73,9 @@ class OpenAi final : public Dialect {
     return broken("the reply has no choice with a message");
   }
 
-  Result<std::string> to_openai(std::string_view body) const override { return std::string(body); }
+  Result<std::string> to_openai(std::string_view body, std::string_view) const override {
+    return std::string(body);
+  }
 
   std::unique_ptr<StreamDecoder> stream_decoder(const Deployment& deployment) const override {
     return openai_stream(deployment.quirks.requires_terminator);

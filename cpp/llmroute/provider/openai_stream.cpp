@@ -211,7 +211,7 @@ class ChunkReader : public wire::JsonEvents {
   bool says_error = false;     // {"object": "error", ...}
   bool out_of_bounds = false;  // indices that no honest reply has
   // Kept from chunk to chunk.
-  std::string finish_reason;  // of choice 0
+  std::string finish_reason, raw_finish_reason;  // of choice 0
   bool all_finished() const { return seen_.any() && seen_ == done_; }
 
  private:
@@ -303,8 +303,11 @@ class ChunkReader : public wire::JsonEvents {
     Delta& end = out_->emplace_back();
     end.kind = DeltaKind::finish;
     end.choice = choice_;
+    end.extra = reason_;
     end.finish_reason = openai_finish_reason(std::move(reason_));
-    if (choice_ == 0) finish_reason = end.finish_reason;
+    if (choice_ != 0) return;
+    finish_reason = end.finish_reason;
+    raw_finish_reason = end.extra;
   }
 
   void begin_call() {
@@ -379,6 +382,7 @@ class OpenAiStream final : public EventStream {
                               : "a chunk of the stream is not JSON");
     }
     summary_.finish_reason = reader_.finish_reason;
+    summary_.raw_finish_reason = reader_.raw_finish_reason;
     if (!reader_.usage.missing()) note_usage(out);
     if (reader_.error.missing() && !reader_.says_error && event.type != "error") {
       return std::nullopt;

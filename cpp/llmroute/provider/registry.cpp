@@ -67,6 +67,36 @@ void add_common_headers(wire::Headers& headers, const ChatRequest& request,
   for (const auto& [name, value] : deployment.headers) headers.add(name, value);
 }
 
+void add_key(wire::Headers& headers, const Deployment& deployment, const Secret& key,
+             std::string_view header) {
+  if (key.empty()) return;
+  if (!deployment.quirks.key_header.empty()) header = deployment.quirks.key_header;
+  const bool bearer = equals_ignore_case(header, "authorization");
+  headers.add(std::string(header), bearer ? "Bearer " + key.reveal() : key.reveal());
+}
+
+std::string endpoint(std::string_view base_url, std::string_view path) {
+  const std::size_t query = std::min(base_url.find('?'), base_url.size());
+  std::string url(base_url.substr(0, query));
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url.append(path).append(base_url.substr(query));
+}
+
+Result<Encoded> Dialect::encode_embeddings(const ChatRequest&, const Deployment& deployment,
+                                           const Secret&, WallTime) const {
+  return make_error(ErrorKind::bad_request,
+                    deployment.name + ": the dialect " + std::string(name()) +
+                        " has no embeddings; use a deployment of a provider that has");
+}
+
+std::variant<ReplySummary, Failure> Dialect::read_embeddings(std::string_view) const {
+  return broken("this dialect has no embeddings");
+}
+
+Result<std::string> Dialect::embeddings_to_openai(std::string_view, std::string_view) const {
+  return make_error(ErrorKind::protocol, "this dialect has no embeddings");
+}
+
 Failure broken(std::string message) {
   return make_failure(ErrorKind::protocol, std::move(message));
 }

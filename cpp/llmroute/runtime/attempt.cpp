@@ -51,7 +51,10 @@ std::optional<Failure> Attempt::begin(const Start& start, const Secret& key) {
     failure.message = "unknown dialect " + start.deployment->dialect;
     return failure;
   }
-  auto encoded = dialect_->encode(*start.request, *start.deployment, key);
+  const WallTime now = host_.loop().clock().wall_now();
+  embeds_ = start.request->operation == Operation::embeddings;
+  auto encoded = embeds_ ? dialect_->encode_embeddings(*start.request, *start.deployment, key, now)
+                         : dialect_->encode(*start.request, *start.deployment, key, now);
   if (!encoded) {
     Failure failure;
     failure.kind = encoded.error().kind;
@@ -194,7 +197,7 @@ void Attempt::finish_stream() {
 }
 
 void Attempt::finish_whole() {
-  auto read = dialect_->read_reply(body_);
+  auto read = embeds_ ? dialect_->read_embeddings(body_) : dialect_->read_reply(body_);
   if (auto* failure = std::get_if<Failure>(&read)) {
     failure->status = failure->status == 0 ? status_ : failure->status;
     fail(std::move(*failure), false);
@@ -219,6 +222,7 @@ void Attempt::succeed(const provider::ReplySummary& summary) {
   Outcome outcome;
   outcome.usage = billed_usage(summary.usage, std::nullopt);
   outcome.finish_reason = summary.finish_reason;
+  outcome.raw_finish_reason = summary.raw_finish_reason;
   end(std::move(outcome));
 }
 

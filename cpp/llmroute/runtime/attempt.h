@@ -106,7 +106,7 @@ class Attempt final : public net::ExchangeSink {
   std::uint64_t timer_ = 0;
   Instant started_{}, last_bytes_{}, first_content_ = kNever;
   int status_ = 0;
-  bool paused_ = false, lingers_ = false;
+  bool paused_ = false, lingers_ = false, embeds_ = false;
   std::size_t content_bytes_ = 0;
   wire::ResponseHead error_head_;  // kept for classification where the status is no success
   AnnouncedLimits limits_;

@@ -25,6 +25,8 @@ struct RawReply {
   std::string body;          // the provider's bytes, decoded
   std::string_view dialect;  // of static storage
   int status = 200;
+  Operation operation = Operation::chat;
+  std::string model;  // the provider's name of it
 };
 
 // One step of one request. A stream gives many with deltas, then a last one.

@@ -174,6 +174,8 @@ void Driver::on_end(Attempt& attempt, Outcome outcome) {
     reply->body = attempt.take_body();
     reply->dialect = attempt.dialect().name();
     reply->status = attempt.status();
+    reply->operation = active.request->operation;
+    reply->model = attempt.deployment().model;
     // Nearly always its first member, so this reads a few bytes.
     if (active.inventory->cache.affinity) {
       outcome.reply_id = wire::JsonView(reply->body)["id"].string();

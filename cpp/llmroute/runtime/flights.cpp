@@ -322,7 +322,7 @@ cache::EntryPtr Flights::whole_entry(const Completion& last, cache::Entry like,
   const AttemptRecord* attempt = answered_by(*last.decision);
   if (attempt == nullptr || !last.reply || last.reply->body.size() > largest) return nullptr;
   const provider::Dialect* dialect = provider::find_dialect(last.reply->dialect);
-  auto body = dialect->to_openai(last.reply->body);
+  auto body = dialect->to_openai(last.reply->body, last.reply->model);
   if (!body) return nullptr;
   like.finish_reason = attempt->outcome.finish_reason;
   return cache::entry_from_body(std::move(*body), std::move(like));

@@ -93,7 +93,9 @@ class Drive {
 
   std::string ok(std::int64_t input = 10, std::int64_t output = 20) {
     Outcome outcome;
-    outcome.usage = Usage{Tokens{input}, Tokens{output}, {}, {}, {}, true};
+    outcome.usage.input = Tokens{input};
+    outcome.usage.output = Tokens{output};
+    outcome.usage.reported = true;
     return end(std::move(outcome));
   }
 

@@ -29,6 +29,12 @@ struct Exchange {
   std::string body;
 };
 
+// By how the path of a request ends.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPaths = {{
+    {"/chat/completions", "openai"},
+    {"/v1/messages", "anthropic"},
+}};
+
 std::string body_text(JsonView body) {
   const JsonView text = body["text"];
   return text.missing() ? std::string(body["json"].raw()) : text.string();
@@ -42,8 +48,9 @@ Exchange read_exchange(JsonView line) {
   const auto ends_in = [&path](std::string_view end) {
     return path.size() >= end.size() && path.substr(path.size() - end.size()) == end;
   };
-  if (ends_in("/chat/completions")) x.dialect = find_dialect("openai");
-  if (ends_in("/v1/messages")) x.dialect = find_dialect("anthropic");
+  for (const auto& [end, dialect] : kPaths) {
+    if (ends_in(end)) x.dialect = find_dialect(dialect);
+  }
   const JsonView response = line["response"];
   x.status = static_cast<int>(response["status"].integer().value_or(0));
   x.request = line.at("request", "body", "json");

@@ -134,6 +134,7 @@ TEST(Robustness, DamagedStreamsNeverEndWell) {
       "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\"}}"
       "\n\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"text\":\"a\"}}\n\n";
   for (const Dialect* dialect : dialects()) {
+    if (dialect->name() != "openai" && dialect->name() != "anthropic") continue;
     const std::string& text = dialect->name() == "openai" ? openai : anthropic;
     for (int round = 0; round < 3000; ++round) {
       std::string damaged = text;
