@@ -13,6 +13,7 @@
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/policy/policy.h"
+#include "llmroute/provider/shapes.h"
 #include "llmroute/runtime/router.h"
 #include "llmroute/wire/json.h"
 
@@ -391,6 +392,16 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
   }
 }
 
+// A whole body in the caller's own shape, as bytes.
+void read_native(ChatRequest& request, const CallArguments& call) {
+  std::string native(view_of_bytes(call.messages));
+  const auto valid = wire::validate_json(native, defaults::kMaxJsonDepth);
+  if (!valid) invalid("is not JSON: " + valid.error().message, "body");
+  if (!wire::JsonView(native).is_object()) invalid("must be a JSON object", "body");
+  request.body = value_or_raise(provider::to_chat(request.shape, native));
+  request.native = std::move(native);
+}
+
 }  // namespace
 
 void release_dropped_references() { DroppedReferences::instance().release(); }
@@ -404,10 +415,20 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
   if (!call.model.is_none()) request->options.model = read_word(call.model, "model");
   if (!call.options.is_none()) {
     for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(call.options)) {
-      if (!value.is_none()) read_option(request->options, py::cast<std::string>(name), value);
+      if (value.is_none()) continue;
+      const std::string option = py::cast<std::string>(name);
+      if (option == "shape") {
+        request->shape = read_slug<Shape>(value, "shape");
+      } else {
+        read_option(request->options, option, value);
+      }
     }
   }
-  request->body = body_of(call, request->options.metadata);
+  if (request->shape == Shape::chat) {
+    request->body = body_of(call, request->options.metadata);
+  } else {
+    read_native(*request, call);
+  }
   if (request->body.size() > kLongBody) {
     const WithoutGil others_may_run;
     auto facts = analysis::read_facts(request->body);
