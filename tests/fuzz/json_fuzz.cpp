@@ -87,6 +87,7 @@ void same(JsonView ours, const Json& theirs) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace llmroute::fuzz;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (text.find('\0') != text.npos) return 0;  // the end of a text, to them
   const bool accepted = llmroute::wire::validate_json(text, kDepth).has_value();
   const Json theirs = Json::parse(text, nullptr, false);
   // They take a byte order mark, and numbers beyond a double are an error to them.

@@ -113,9 +113,13 @@ std::string check_base_url(std::string_view text) {
   const std::string_view rest = after_scheme(text, kSchemes);
   if (rest.data() == nullptr) return "must begin with http:// or https://";
   if (has_space_or_control(text)) return "holds a space or a control character";
-  if (rest.find('?') != std::string_view::npos) return "must have no query";
+  // RFC 3986 has no place for them, and readers of addresses differ: to some a backslash ends a host.
+  const std::size_t odd = rest.find_first_of("\\\"<>^`{|}");
+  if (odd != std::string_view::npos) {
+    return std::string("holds \"") + rest[odd] + "\", which must be percent-encoded";
+  }
   if (rest.find('#') != std::string_view::npos) return "must have no fragment";
-  const std::string_view authority = rest.substr(0, rest.find('/'));
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
   if (authority.find('@') != std::string_view::npos) {
     return "must hold no user name or password; use api_key or headers";
   }

@@ -46,6 +46,7 @@ void read_anthropic_usage(JsonView object, Usage& usage, Tokens& fresh) {
     if (m.key_is("cache_creation_input_tokens")) take(usage.cache_write, value);
     if (m.key_is("output_tokens_details")) take(usage.reasoning, value["thinking_tokens"]);
   });
+  usage.reasoning = std::min(usage.reasoning, usage.output);
   usage.input = fresh + usage.cached_input + usage.cache_write;
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -162,6 +163,56 @@ TEST(Recorded, EveryStreamIsReadInAnySplit) {
   }));
   EXPECT_GT(streams, 30);
   EXPECT_LE(failed, 1) << "one recording holds an error in mid-stream";
+}
+
+// What a reader has of a stream: everything but the counts.
+std::string content_of(const std::vector<Delta>& deltas) {
+  std::string content;
+  for (const Delta& delta : deltas) {
+    if (delta.is_content()) content += delta.tool_id + delta.tool_name + delta.text;
+    if (delta.kind == DeltaKind::finish) content += "|" + delta.finish_reason;
+  }
+  return content;
+}
+
+Listened listen_to(const Dialect& dialect, std::string_view bytes) {
+  const auto decoder = dialect.stream_decoder(Deployment());
+  Listened out;
+  if (!bytes.empty()) out.failure = decoder->feed(bytes, out.deltas);
+  if (!out.failure) out.failure = decoder->finish(out.deltas);
+  return out;
+}
+
+// LLMROUTE_CUTS is how many in all; a stream that is whole but for what says nothing is whole.
+TEST(Recorded, ACutStreamIsNeverReportedComplete) {
+  const char* given = std::getenv("LLMROUTE_CUTS");
+  const std::uint64_t wanted = given == nullptr ? 4'000 : std::strtoull(given, nullptr, 10);
+  std::vector<Exchange> streams;
+  std::vector<std::string> contents;
+  NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
+    if (x.dialect == nullptr || x.status != 200 || !x.stream) return;
+    const Listened whole = listen_to(*x.dialect, x.body);
+    if (whole.failure) return;
+    streams.push_back(x);
+    streams.back().request = JsonView();
+    contents.push_back(content_of(whole.deltas));
+  }));
+  ASSERT_GT(streams.size(), 30U);
+  Random random(17);
+  std::uint64_t complete = 0;
+  for (std::uint64_t cut = 0; cut < wanted; ++cut) {
+    const std::size_t which = random.below(streams.size());
+    const Exchange& x = streams[which];
+    const std::size_t at = random.below(x.body.size());
+    const Listened part = listen_to(*x.dialect, std::string_view(x.body).substr(0, at));
+    if (part.failure) {
+      ASSERT_EQ(part.failure->kind, ErrorKind::stream_interrupted) << x.id << " at " << at;
+      continue;
+    }
+    ++complete;
+    ASSERT_EQ(content_of(part.deltas), contents[which]) << x.id << " at " << at;
+  }
+  EXPECT_LT(complete, wanted / 10);
 }
 
 TEST(Recorded, EveryErrorGetsASensibleClass) {
