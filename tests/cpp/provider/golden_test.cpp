@@ -7,6 +7,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/provider/dialect.h"
+#include "support/event_frames.h"
 
 namespace llmroute::provider {
 namespace {
@@ -179,9 +180,20 @@ Heard listen(const Ordered& test, const std::string& dialect, std::string_view b
   return heard;
 }
 
+// One event as it stands on the wire: a binary frame where it has headers, else lines of text.
+std::string event_bytes(const Ordered& event) {
+  if (event.is_string()) return event.get<std::string>() + "\n\n";
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const auto& [name, value] : event["headers"].items()) {
+    headers.emplace_back(name, value.get<std::string>());
+  }
+  const Ordered& payload = event["payload"];
+  return event_frame(headers, payload.is_string() ? payload.get<std::string>() : payload.dump());
+}
+
 std::string stream_text(const Ordered& test) {
   std::string text;
-  for (const Ordered& event : test["events"]) text += event.get<std::string>() + "\n\n";
+  for (const Ordered& event : test["events"]) text += event_bytes(event);
   return text;
 }
 
@@ -204,10 +216,11 @@ TEST(Golden, StreamsAreReadWholeAndInAnySplit) {
   }
 }
 
-// Exactly: complete from the last byte of the terminator itself on, whose line ends may be missing.
+// Exactly: complete from the last byte of the terminator itself on, whose line ends may be missing;
+// of a binary frame no byte may be.
 TEST(Golden, ACutStreamIsNeverReportedComplete) {
-  const std::map<std::string, std::string> terminators = {{"openai", "data: [DONE]"},
-                                                          {"anthropic", "\"message_stop\"}"}};
+  const std::map<std::string, std::string> terminators = {
+      {"openai", "data: [DONE]"}, {"anthropic", "\"message_stop\"}"}, {"bedrock", ""}};
   for (const std::string& dialect : kDialects) {
     for (const Ordered& test : load(dialect, "streams.json")) {
       if (test.contains("error") || test.contains("deployment")) continue;

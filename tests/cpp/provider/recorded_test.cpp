@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "llmroute/base/base64.h"
 #include "llmroute/base/random.h"
 #include "llmroute/provider/dialect.h"
 #include "llmroute/wire/json.h"
@@ -22,7 +23,7 @@ const std::string kFile =
     std::string(LLMROUTE_SOURCE_DIR) + "/../shared/data/exchanges/recorded.jsonl.gz";
 
 struct Exchange {
-  std::string id;
+  std::string id, path;
   const Dialect* dialect = nullptr;  // null: an API that is not ours
   int status = 0;
   bool stream = false;
@@ -31,12 +32,16 @@ struct Exchange {
 };
 
 // By how the path of a request ends.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPaths = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPaths = {{
     {"/chat/completions", "openai"},
     {"/v1/messages", "anthropic"},
+    {"/converse", "bedrock"},
+    {"/converse-stream", "bedrock"},
 }};
 
 std::string body_text(JsonView body) {
+  if (body["base64"].is_string())
+    return from_base64(body["base64"].string()).value_or("not base64");
   const JsonView text = body["text"];
   return text.missing() ? std::string(body["json"].raw()) : text.string();
 }
@@ -45,18 +50,16 @@ Exchange read_exchange(JsonView line) {
   Exchange x;
   x.id = line["id"].string();
   const std::string uri = line["uri"].string();
-  const std::string path = uri.substr(0, uri.find('?'));
-  const auto ends_in = [&path](std::string_view end) {
-    return path.size() >= end.size() && path.substr(path.size() - end.size()) == end;
-  };
+  x.path = uri.substr(0, uri.find('?'));
   for (const auto& [end, dialect] : kPaths) {
-    if (ends_in(end)) x.dialect = find_dialect(dialect);
+    if (x.path.ends_with(end)) x.dialect = find_dialect(dialect);
   }
   const JsonView response = line["response"];
   x.status = static_cast<int>(response["status"].integer().value_or(0));
   x.request = line.at("request", "body", "json");
   const JsonView type = response["headers"]["content-type"].first_element().value();
-  x.stream = type.string().find("event-stream") != std::string::npos;
+  x.stream = type.string().find("event-stream") != std::string::npos ||
+             type.string().find("eventstream") != std::string::npos;
   x.body = body_text(response["body"]);
   return x;
 }
@@ -104,6 +107,10 @@ TEST(Recorded, EveryReplyIsRead) {
     if (summary.usage.reported) ++reported;
     EXPECT_LE(summary.usage.cached_input, summary.usage.input);
     EXPECT_LE(summary.usage.reasoning, summary.usage.output);
+    // The provider's own sum proves what its parts include.
+    if (const auto total = JsonView(x.body)["usage"]["totalTokens"].integer()) {
+      EXPECT_EQ(summary.usage.input.count + summary.usage.output.count, *total);
+    }
     const auto turned = x.dialect->to_openai(x.body);
     ASSERT_TRUE(turned);
     ASSERT_TRUE(wire::validate_json(*turned));
@@ -215,6 +222,48 @@ TEST(Recorded, ACutStreamIsNeverReportedComplete) {
   EXPECT_LT(complete, wanted / 10);
 }
 
+TEST(Recorded, NoCutStreamOfFramesIsComplete) {
+  int streams = 0;
+  std::size_t cuts = 0;
+  NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
+    if (x.dialect != find_dialect("bedrock") || x.status != 200 || !x.stream) return;
+    SCOPED_TRACE(x.id);
+    ++streams;
+    EXPECT_TRUE(listen(x, nullptr).terminated);
+    for (std::size_t cut = 0; cut < x.body.size(); ++cut, ++cuts) {
+      Exchange part = x;
+      part.body.resize(cut);
+      const Listened heard = listen(part, nullptr);
+      EXPECT_FALSE(heard.terminated);
+      ASSERT_TRUE(heard.failure) << cut;
+      EXPECT_EQ(heard.failure->kind, ErrorKind::stream_interrupted) << cut;
+    }
+  }));
+  EXPECT_EQ(streams, 4);
+  EXPECT_GT(cuts, 15'000U);
+}
+
+TEST(Recorded, EmbeddingsOfBedrockAreRead) {
+  int replies = 0, reported = 0;
+  NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
+    const bool embeds = x.path.find("embed") != std::string::npos && x.path.ends_with("/invoke");
+    if (!embeds || x.status != 200) return;
+    SCOPED_TRACE(x.id);
+    ++replies;
+    const Dialect& dialect = *find_dialect("bedrock");
+    const auto read = dialect.read_embeddings(x.body);
+    ASSERT_TRUE(std::holds_alternative<ReplySummary>(read)) << std::get<Failure>(read).message;
+    reported += std::get<ReplySummary>(read).usage.reported ? 1 : 0;
+    const auto turned = dialect.embeddings_to_openai(x.body, "m");
+    ASSERT_TRUE(turned);
+    ASSERT_TRUE(wire::validate_json(*turned));
+    const JsonView vector = JsonView(*turned)["data"].first_element().value()["embedding"];
+    EXPECT_TRUE(vector.first_element().value().number()) << "numbers, as they came";
+  }));
+  EXPECT_GE(replies, 15);
+  EXPECT_GE(reported, 5);
+}
+
 TEST(Recorded, EveryErrorGetsASensibleClass) {
   int errors = 0;
   NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
@@ -224,9 +273,11 @@ TEST(Recorded, EveryErrorGetsASensibleClass) {
     const Dialect* dialect = x.dialect != nullptr ? x.dialect : find_dialect("openai");
     const Failure failure = dialect->classify({x.status, {}}, x.body, WallTime{});
     const bool own_fault = x.body.find("\"tool_use_failed\"") != std::string::npos;
-    const ErrorKind expected = x.status == 404 ? ErrorKind::not_found
-                               : own_fault     ? ErrorKind::server_error
-                                               : ErrorKind::bad_request;
+    const bool no_model = x.body.find("model identifier is invalid") != std::string::npos;
+    const ErrorKind expected = x.status == 404 || (no_model && x.dialect != nullptr)
+                                   ? ErrorKind::not_found
+                               : own_fault ? ErrorKind::server_error
+                                           : ErrorKind::bad_request;
     EXPECT_EQ(failure.kind, expected) << x.id << ": " << failure.message;
     EXPECT_NE(failure.message, "an error without a message") << x.id;
   }));
