@@ -11,11 +11,14 @@ namespace llmroute::provider {
 const Dialect& openai_dialect();
 const Dialect& anthropic_dialect();
 const Dialect& bedrock_dialect();
+const Dialect& cohere_dialect();
+const Dialect& ollama_dialect();
 
 namespace {
 
 std::span<const Dialect* const> table() {
-  static const std::array dialects = {&openai_dialect(), &anthropic_dialect(), &bedrock_dialect()};
+  static const std::array dialects = {&openai_dialect(), &anthropic_dialect(), &bedrock_dialect(),
+                                      &cohere_dialect(), &ollama_dialect()};
   return dialects;
 }
 

@@ -219,8 +219,11 @@ TEST(Golden, StreamsAreReadWholeAndInAnySplit) {
 // Exactly: complete from the last byte of the terminator itself on, whose line ends may be missing;
 // of a binary frame no byte may be.
 TEST(Golden, ACutStreamIsNeverReportedComplete) {
-  const std::map<std::string, std::string> terminators = {
-      {"openai", "data: [DONE]"}, {"anthropic", "\"message_stop\"}"}, {"bedrock", ""}};
+  const std::map<std::string, std::string> terminators = {{"openai", "data: [DONE]"},
+                                                          {"anthropic", "\"message_stop\"}"},
+                                                          {"bedrock", ""},
+                                                          {"cohere", "\"message-end\"}"},
+                                                          {"ollama", "\"done\":true}"}};
   for (const std::string& dialect : kDialects) {
     for (const Ordered& test : load(dialect, "streams.json")) {
       if (test.contains("error") || test.contains("deployment")) continue;
