@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "llmroute/base/random.h"
+#include "llmroute/base/text.h"
 #include "llmroute/provider/dialect.h"
 #include "llmroute/provider/responses_parts.h"
 #include "llmroute/wire/json.h"
@@ -181,6 +183,31 @@ TEST(ResponsesStream, AnEndWithoutAStatusIsWhatItsEventSays) {
   std::vector<Delta> out;
   EXPECT_FALSE(feed(*decoder, R"({"type":"response.completed","response":{}})", out));
   EXPECT_EQ(decoder->summary().finish_reason, "stop");
+}
+
+TEST(ResponsesStream, DamageNeverEndsWellNorBreaksATextApart) {
+  Random random(5);
+  const std::string text =
+      "data: "
+      "{\"type\":\"response.output_text.delta\",\"output_index\":0,\"delta\":\"h\xC3\xA9\"}\n\n"
+      "data: "
+      "{\"type\":\"response.output_text.done\",\"output_index\":0,\"text\":\"\xE2\x82\xAC!\"}\n\n"
+      "data: {\"type\":\"response.output_item.done\",\"output_index\":1,\"item\":{\"type\":"
+      "\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\"}}\n\n"
+      "data: {\"type\":\"response.output_item.done\",\"output_index\":2,\"item\":{\"type\":"
+      "\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"\xF0\x9F\x99\x82\"}]}}\n\n";
+  for (int round = 0; round < 3000; ++round) {
+    std::string damaged = text;
+    for (std::uint64_t hits = random.below(4); hits > 0; --hits) {
+      damaged[random.below(damaged.size())] = static_cast<char>(random.below(256));
+    }
+    const auto decoder = dialect().stream_decoder(Deployment());
+    std::vector<Delta> out;
+    auto failure = decoder->feed(damaged, out);
+    if (!failure) failure = decoder->finish(out);
+    EXPECT_TRUE(failure) << "no terminator was sent";
+    for (const Delta& delta : out) EXPECT_TRUE(is_utf8(delta.text)) << damaged;
+  }
 }
 
 // A whole reply and the stream of the same response say the same.
