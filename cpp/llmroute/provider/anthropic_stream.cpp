@@ -13,6 +13,14 @@ namespace {
 
 using wire::JsonView;
 
+// A block of thinking that is open.
+struct Thinking {
+  std::int64_t block = -1;
+  std::string text, signature;
+  bool is_signed = false;
+  std::string redacted;  // JSON: there is no text
+};
+
 class AnthropicStream final : public EventStream {
  public:
   explicit AnthropicStream(bool requires_terminator)
@@ -89,13 +97,6 @@ class AnthropicStream final : public EventStream {
   }
 
   // --- thinking: its pieces for the reader, the whole block with its signature for the next turn ---
-
-  struct Thinking {
-    std::int64_t block = -1;
-    std::string text, signature;
-    bool is_signed = false;
-    std::string redacted;  // JSON: there is no text
-  };
 
   void begin_thinking(JsonView event, JsonView block) {
     thinking_.emplace();
