@@ -12,7 +12,7 @@ import llmroute
 from conftest import ROOT
 from provider_probe import Listener
 
-DIALECTS = ("openai", "anthropic", "cohere", "ollama")
+DIALECTS = ("openai", "responses", "anthropic", "gemini", "bedrock", "cohere", "ollama")
 
 
 def cases(file: str) -> list[Any]:

@@ -152,6 +152,11 @@ Result<void> DeploymentMaker::add_table(const std::string& name, const Value& ta
   deployment.model = identity.model;
   auto read = read_own_fields(table, path, inventory_.resilience.timeouts, deployment);
   if (!read) return read;
+  if (deployment.base_url.empty()) {
+    return config_error(
+        child_path(path, "base_url"),
+        "is missing: " + deployment.provider + " has another address for each of its customers");
+  }
   auto stored = store(std::move(deployment), path);
   if (!stored) return stored.error();
   return {};
@@ -164,6 +169,11 @@ Result<DeploymentIndex> DeploymentMaker::find_or_make(const std::string& name,
   const Parts parts = split_name(name);
   const auto provider = provider_of(std::string(parts.provider), path);
   if (!provider) return provider.error();
+  if ((*provider)->base_url.empty()) {
+    return config_error(path, "\"" + ellipsize(name, 60) +
+                                  "\" needs a table under [deployments] with its base_url: "
+                                  "this provider has another for each of its customers");
+  }
   Deployment deployment = from_provider(name, **provider);
   deployment.provider = std::string(parts.provider);
   deployment.model = std::string(parts.model);

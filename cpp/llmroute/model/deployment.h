@@ -50,6 +50,11 @@ struct Resilience {
   std::optional<Duration> deadline;  // default for requests without one
 };
 
+// Members of messages, of their parts and of tools that some providers have beside OpenAI's own, and
+// that others refuse.
+LLMROUTE_ENUM(MessageExtra, thinking_blocks, reasoning, reasoning_content, reasoning_details,
+              extra_content, is_error, cache_control);
+
 // How an OpenAI-compatible provider differs, as data (providers.toml `quirks`).
 struct Quirks {
   std::string max_tokens_field;          // "max_tokens" | "max_completion_tokens"; empty: as given
@@ -58,6 +63,11 @@ struct Quirks {
   bool developer_role = true;            // false: developer messages are sent as system
   bool requires_terminator = true;       // false: a clean close after finish_reason ends a stream
   std::vector<std::string> unsupported;  // Parameter slugs that this provider refuses
+  // Parameter, and what this provider calls it.
+  std::vector<std::pair<std::string, std::string>> rename;
+  // What it takes beside the members that chat completions have: MessageExtra slugs.
+  std::vector<std::string> keeps = {"reasoning", "reasoning_content"};
+  std::string reasoning_summary;  // of Responses: what is asked for; empty: none
 };
 
 struct Deployment {

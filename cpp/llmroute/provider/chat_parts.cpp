@@ -181,6 +181,9 @@ void write_answer(JsonWriter& w, const ChatAnswer& answer) {
   if (!answer.tool_calls.empty()) {
     w.key("tool_calls").begin_array().raw(answer.tool_calls).end_array();
   }
+  if (!answer.annotations.empty()) {
+    w.key("annotations").begin_array().raw(answer.annotations).end_array();
+  }
   w.end_object().key("finish_reason");
   write_text_or_null(w, answer.finish_reason, !answer.finish_reason.empty());
   w.key("logprobs").raw(answer.logprobs.empty() ? "null" : std::string_view(answer.logprobs));
@@ -207,15 +210,30 @@ void write_usage(JsonWriter& w, const Usage& usage) {
   w.end_object().end_object();
 }
 
-void separate(std::string& elements) {
+}  // namespace
+
+void add_element(std::string& elements, std::string_view json) {
   if (!elements.empty()) elements += ',';
+  elements += json;
 }
 
-}  // namespace
+void settle_usage(Usage& usage, std::optional<Tokens> total) {
+  const bool beside =
+      usage.reasoning.count > 0 && total && *total == usage.input + usage.output + usage.reasoning;
+  if (beside || usage.reasoning > usage.output) usage.output = usage.output + usage.reasoning;
+  usage.cached_input = std::min(usage.cached_input, usage.input);
+  usage.cache_write = std::min(usage.cache_write, usage.input - usage.cached_input);
+  usage.cache_write_hour = std::min(usage.cache_write_hour, usage.cache_write);
+  for (Tokens* part : {&usage.audio_input, &usage.image_input})
+    *part = std::min(*part, usage.input);
+  for (Tokens* part : {&usage.audio_output, &usage.image_output}) {
+    *part = std::min(*part, usage.output);
+  }
+}
 
 void ChatAnswer::add_call(std::string_view id, std::string_view name, std::string_view arguments,
                           std::string_view extra) {
-  separate(tool_calls);
+  if (!tool_calls.empty()) tool_calls += ',';
   JsonWriter w(tool_calls);
   w.begin_object().key("id").string(id).key("type").string("function");
   w.key("function").begin_object().key("name").string(name);
@@ -224,10 +242,7 @@ void ChatAnswer::add_call(std::string_view id, std::string_view name, std::strin
   w.end_object();
 }
 
-void ChatAnswer::add_thinking_block(std::string_view json) {
-  separate(thinking_blocks);
-  thinking_blocks += json;
-}
+void ChatAnswer::add_thinking_block(std::string_view json) { add_element(thinking_blocks, json); }
 
 std::string ChatCompletion::to_json() const {
   std::string out;

@@ -97,13 +97,22 @@ struct ModelVersion {
 };
 ModelVersion claude_version(std::string_view model);
 
+// Appends one JSON value to a list of them.
+void add_element(std::string& elements, std::string_view json);
+
+// Makes a provider's counts the totals that model/usage.h wants, where it counts reasoning beside its
+// output: `total`, the provider's own sum, says so, or there is more reasoning than output. A part is
+// never more than its whole.
+void settle_usage(Usage& usage, std::optional<Tokens> total);
+
 // One answer in OpenAI's chat.completion shape, as it is gathered from a provider's reply.
 struct ChatAnswer {
   std::string text, refusal, reasoning;
   bool has_text = false;        // else content is null
   std::string tool_calls;       // JSON elements, as add_call writes them
   std::string thinking_blocks;  // JSON elements
-  std::string logprobs;         // JSON, as OpenAI has it; empty: null
+  std::string annotations;      // JSON elements in chat's form
+  std::string logprobs;         // JSON object, as OpenAI has it; empty: null
   std::string finish_reason;    // canonical; empty: null
 
   // `arguments`: JSON text. `extra`: JSON object for extra_content, or empty.

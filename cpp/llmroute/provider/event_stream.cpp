@@ -58,11 +58,10 @@ std::optional<Failure> EventStream::finish(std::vector<Delta>& out) {
 
 // Whatever else an unfinished event holds is not trusted: its deltas are thrown away.
 bool EventStream::ends_in_terminator(std::vector<Delta>& out) {
-  std::vector<Delta> last;
-  parse("\n\n", last);
-  if (!terminated_) return false;
-  std::move(last.begin(), last.end(), std::back_inserter(out));
-  return true;
+  const std::size_t before = out.size();
+  parse("\n\n", out);
+  if (!terminated_) out.resize(before);
+  return terminated_;
 }
 
 Failure EventStream::read_document() const {

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "llmroute/provider/chat_parts.h"
 #include "llmroute/provider/dialect.h"
 #include "llmroute/wire/json.h"
 
@@ -16,6 +17,16 @@ namespace llmroute::provider {
 // the provider refuses is an error of kind bad_request, or is added to `dropped` where allowed.
 Result<std::string> encode_openai(const ChatRequest& request, const Deployment& deployment,
                                   std::vector<std::string>& dropped);
+
+// `messages` and `tools` as this provider takes them: developer messages as the system's where the
+// quirks say so, and without the members that it does not keep, which `losses` lists.
+void write_openai_messages(wire::JsonWriter& writer, wire::JsonView messages, const Quirks& quirks,
+                           Losses& losses);
+void write_openai_tools(wire::JsonWriter& writer, wire::JsonView tools, const Quirks& quirks,
+                        Losses& losses);
+
+// A checked reply with its content as one text, and its thinking as `reasoning_content`.
+std::string openai_to_openai(wire::JsonView reply);
 
 // Normalises what compatible providers do differently: where cached tokens are told, and whether
 // completion_tokens holds the reasoning. `reported` only where the main counts can be read.

@@ -13,12 +13,13 @@ const Dialect& anthropic_dialect();
 const Dialect& bedrock_dialect();
 const Dialect& cohere_dialect();
 const Dialect& ollama_dialect();
+const Dialect& responses_dialect();
 
 namespace {
 
 std::span<const Dialect* const> table() {
-  static const std::array dialects = {&openai_dialect(), &anthropic_dialect(), &bedrock_dialect(),
-                                      &cohere_dialect(), &ollama_dialect()};
+  static const std::array dialects = {&openai_dialect(),    &anthropic_dialect(), &bedrock_dialect(),
+                                      &cohere_dialect(), &ollama_dialect(), &responses_dialect()};
   return dialects;
 }
 

@@ -46,6 +46,12 @@ Deployment deployment_of(const Ordered& test, const std::string& dialect) {
   d.quirks.key_header = options.value("key_header", "");
   d.base_url = options.value("base_url", d.base_url);
   d.quirks.max_tokens_field = options.value("max_tokens_field", "");
+  d.quirks.reasoning_summary = options.value("reasoning_summary", "");
+  d.quirks.keeps = options.value("keeps", d.quirks.keeps);
+  const Ordered rename = options.value("rename", Ordered::object());
+  for (const auto& [parameter, name] : rename.items()) {
+    d.quirks.rename.emplace_back(parameter, name.get<std::string>());
+  }
   d.quirks.unsupported = options.value("unsupported", std::vector<std::string>());
   if (options.contains("max_output_tokens")) {
     d.max_output_tokens = Tokens{options["max_output_tokens"].get<std::int64_t>()};
@@ -70,6 +76,8 @@ TEST(Golden, RequestsAreWrittenAsTheProviderReadsThem) {
       ChatRequest request;
       request.body = test["request"].dump();
       const Ordered options = test.value("options", Ordered::object());
+      request.shape = from_slug<Shape>(options.value("shape", "chat")).value();
+      if (options.contains("native")) request.native = options["native"].dump();
       request.options.stream = options.value("stream", false);
       request.options.drop_unsupported = options.value("drop_unsupported", false);
       const auto encoded =
@@ -223,7 +231,8 @@ TEST(Golden, ACutStreamIsNeverReportedComplete) {
                                                           {"anthropic", "\"message_stop\"}"},
                                                           {"bedrock", ""},
                                                           {"cohere", "\"message-end\"}"},
-                                                          {"ollama", "\"done\":true}"}};
+                                                          {"ollama", "\"done\":true}"},
+                                                          {"responses", "\"sequence_number\":99}"}};
   for (const std::string& dialect : kDialects) {
     for (const Ordered& test : load(dialect, "streams.json")) {
       if (test.contains("error") || test.contains("deployment")) continue;
