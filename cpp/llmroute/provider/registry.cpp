@@ -10,11 +10,12 @@ namespace llmroute::provider {
 // A dialect has no header: its file defines the one function declared here.
 const Dialect& openai_dialect();
 const Dialect& anthropic_dialect();
+const Dialect& gemini_dialect();
 
 namespace {
 
 std::span<const Dialect* const> table() {
-  static const std::array dialects = {&openai_dialect(), &anthropic_dialect()};
+  static const std::array dialects = {&openai_dialect(), &anthropic_dialect(), &gemini_dialect()};
   return dialects;
 }
 

@@ -23,6 +23,7 @@ const std::string kFile =
 struct Exchange {
   std::string id;
   const Dialect* dialect = nullptr;  // null: an API that is not ours
+  const Dialect* embeds = nullptr;   // of an exchange about embeddings
   int status = 0;
   bool stream = false;
   JsonView request;
@@ -30,9 +31,16 @@ struct Exchange {
 };
 
 // By how the path of a request ends.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPaths = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPaths = {{
     {"/chat/completions", "openai"},
     {"/v1/messages", "anthropic"},
+    {":generateContent", "gemini"},
+    {":streamGenerateContent", "gemini"},
+}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEmbeddingPaths = {{
+    {":batchEmbedContents", "gemini"},
+    {":embedContent", "gemini"},
+    {"001:predict", "gemini"},
 }};
 
 std::string body_text(JsonView body) {
@@ -50,6 +58,9 @@ Exchange read_exchange(JsonView line) {
   };
   for (const auto& [end, dialect] : kPaths) {
     if (ends_in(end)) x.dialect = find_dialect(dialect);
+  }
+  for (const auto& [end, dialect] : kEmbeddingPaths) {
+    if (ends_in(end)) x.embeds = find_dialect(dialect);
   }
   const JsonView response = line["response"];
   x.status = static_cast<int>(response["status"].integer().value_or(0));
@@ -94,6 +105,10 @@ TEST(Recorded, EveryReplyIsRead) {
     SCOPED_TRACE(x.id);
     const auto read = x.dialect->read_reply(x.body);
     if (const auto* failure = std::get_if<Failure>(&read)) {
+      if (x.body.find("\"blockReason\"") != std::string::npos) {
+        EXPECT_EQ(failure->kind, ErrorKind::content_filter);
+        return;
+      }
       EXPECT_NE(x.id.find("test_invalid_response"), std::string::npos) << failure->message;
       EXPECT_EQ(failure->kind, ErrorKind::protocol);
       return;
@@ -115,6 +130,24 @@ TEST(Recorded, EveryReplyIsRead) {
   }));
   EXPECT_GT(replies, 300);
   EXPECT_GE(reported, replies - 5);
+}
+
+TEST(Recorded, EveryVectorIsRead) {
+  int replies = 0;
+  NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
+    if (x.embeds == nullptr || x.status != 200) return;
+    SCOPED_TRACE(x.id);
+    const auto read = x.embeds->read_embeddings(x.body);
+    ASSERT_TRUE(std::holds_alternative<ReplySummary>(read));
+    ++replies;
+    const auto turned = x.embeds->embeddings_to_openai(x.body, "m");
+    ASSERT_TRUE(turned);
+    ASSERT_TRUE(wire::validate_json(*turned));
+    const JsonView first = JsonView(*turned)["data"].first_element().value();
+    EXPECT_EQ(first["index"].integer(), 0);
+    EXPECT_TRUE(first["embedding"].first_element().value().number());
+  }));
+  EXPECT_GE(replies, 9);
 }
 
 struct Listened {
