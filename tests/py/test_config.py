@@ -299,7 +299,7 @@ def test_the_catalogue_has_the_known_providers() -> None:
     )
     assert set(expected.split()) <= set(providers)
     for name, provider in providers.items():
-        assert provider["dialect"] in ("openai", "anthropic"), name
+        assert provider["dialect"] in ("openai", "anthropic", "gemini"), name
         local = provider["base_url"].startswith("http://127.0.0.1:")
         assert local or provider["base_url"].startswith("https://"), name
         assert ("api_key" in provider) != local, name

@@ -12,7 +12,7 @@ import llmroute
 from conftest import ROOT
 from provider_probe import Listener
 
-DIALECTS = ("openai", "anthropic")
+DIALECTS = ("openai", "anthropic", "gemini")
 
 
 def cases(file: str) -> list[Any]:

@@ -42,6 +42,7 @@ struct GeminiPart {
   bool unfinished_call = false;     // its arguments come in pieces
   wire::JsonView media_type, data;  // inlineData
   bool foreign = false;             // something of the provider's own: executed code ...
+  GeminiPart() = default;
   explicit GeminiPart(wire::JsonView part);
 };
 
