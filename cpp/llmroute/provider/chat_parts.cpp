@@ -76,6 +76,7 @@ ChatMessage::ChatMessage(JsonView whole) {
     if (m.key_is("function_call")) function_call = m.value();
     if (m.key_is("audio")) audio = m.value();
     if (m.key_is("cache_control")) cache_control = m.value();
+    if (m.key_is("images")) images = m.value();
   });
 }
 
@@ -85,7 +86,10 @@ ChatPart::ChatPart(JsonView whole) {
     if (m.key_is("text")) text = m.value();
     if (m.key_is("refusal")) refusal = m.value();
     if (m.key_is("cache_control")) cache_control = m.value();
-    if (!m.key_is("image_url") && !m.key_is("file") && !m.key_is("input_audio")) return;
+    if (!m.key_is("image_url") && !m.key_is("file") && !m.key_is("input_audio") &&
+        !m.key_is("video_url")) {
+      return;
+    }
     each_member(m.value(), [this](auto inner) {
       if (inner.key_is("url")) url = inner.value();
       if (inner.key_is("detail")) detail = inner.value();
@@ -184,6 +188,7 @@ void write_answer(JsonWriter& w, const ChatAnswer& answer) {
   if (!answer.annotations.empty()) {
     w.key("annotations").begin_array().raw(answer.annotations).end_array();
   }
+  if (!answer.images.empty()) w.key("images").begin_array().raw(answer.images).end_array();
   w.end_object().key("finish_reason");
   write_text_or_null(w, answer.finish_reason, !answer.finish_reason.empty());
   w.key("logprobs").raw(answer.logprobs.empty() ? "null" : std::string_view(answer.logprobs));
@@ -243,6 +248,20 @@ void ChatAnswer::add_call(std::string_view id, std::string_view name, std::strin
 }
 
 void ChatAnswer::add_thinking_block(std::string_view json) { add_element(thinking_blocks, json); }
+
+void ChatAnswer::add_image(std::string_view media_type, JsonView base64, std::string_view extra) {
+  const std::string_view raw = base64.raw();
+  std::string url = "data:";
+  wire::append_escaped(url, media_type);
+  url.append(";base64,").append(raw.substr(1, raw.size() - 2));
+  std::string image;
+  JsonWriter w(image);
+  w.begin_object().key("type").string("image_url");
+  w.key("image_url").begin_object().key("url").quoted(url).end_object();
+  if (!extra.empty()) w.key("extra_content").raw(extra);
+  w.end_object();
+  add_element(images, image);
+}
 
 std::string ChatCompletion::to_json() const {
   std::string out;

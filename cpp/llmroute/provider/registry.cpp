@@ -14,12 +14,14 @@ const Dialect& bedrock_dialect();
 const Dialect& cohere_dialect();
 const Dialect& ollama_dialect();
 const Dialect& responses_dialect();
+const Dialect& gemini_dialect();
 
 namespace {
 
 std::span<const Dialect* const> table() {
-  static const std::array dialects = {&openai_dialect(),    &anthropic_dialect(), &bedrock_dialect(),
-                                      &cohere_dialect(), &ollama_dialect(), &responses_dialect()};
+  static const std::array dialects = {&openai_dialect(), &responses_dialect(), &anthropic_dialect(),
+                                      &gemini_dialect(), &bedrock_dialect(),   &cohere_dialect(),
+                                      &ollama_dialect()};
   return dialects;
 }
 

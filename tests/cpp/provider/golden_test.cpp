@@ -229,6 +229,7 @@ TEST(Golden, StreamsAreReadWholeAndInAnySplit) {
 TEST(Golden, ACutStreamIsNeverReportedComplete) {
   const std::map<std::string, std::string> terminators = {{"openai", "data: [DONE]"},
                                                           {"anthropic", "\"message_stop\"}"},
+                                                          {"gemini", "}\n\n"},
                                                           {"bedrock", ""},
                                                           {"cohere", "\"message-end\"}"},
                                                           {"ollama", "\"done\":true}"},

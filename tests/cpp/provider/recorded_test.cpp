@@ -33,20 +33,25 @@ struct Exchange {
 };
 
 // By how the path of a request ends.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kPaths = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kPaths = {{
     {"/chat/completions", "openai"},
     {"/v1/messages", "anthropic"},
     {"/converse", "bedrock"},
     {"/converse-stream", "bedrock"},
     {"/responses", "responses"},
+    {":generateContent", "gemini"},
+    {":streamGenerateContent", "gemini"},
     {"/v2/chat", "cohere"},
     {"/api/chat", "ollama"},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEmbeddingPaths = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kEmbeddingPaths = {{
     {"/v1/embeddings", "openai"},
     {"/v2/embed", "cohere"},
     {"/api/embed", "ollama"},
+    {":batchEmbedContents", "gemini"},
+    {":embedContent", "gemini"},
+    {"001:predict", "gemini"},
 }};
 
 std::string body_text(JsonView body) {
@@ -113,6 +118,10 @@ TEST(Recorded, EveryReplyIsRead) {
     SCOPED_TRACE(x.id);
     const auto read = x.dialect->read_reply(x.body);
     if (const auto* failure = std::get_if<Failure>(&read)) {
+      if (x.body.find("\"blockReason\"") != std::string::npos) {
+        EXPECT_EQ(failure->kind, ErrorKind::content_filter);
+        return;
+      }
       EXPECT_NE(x.id.find("test_invalid_response"), std::string::npos) << failure->message;
       EXPECT_EQ(failure->kind, ErrorKind::protocol);
       return;
