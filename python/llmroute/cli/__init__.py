@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_check(commands)
     _add_doctor(commands)
+    _add_import(commands)
     _add_explain(commands)
     _add_simulate(commands)
     _add_sim(commands)
@@ -177,6 +178,25 @@ def _add_doctor(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--timeout", type=_seconds, default=5.0, metavar="S", help="of each step (5)"
     )
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_import(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import imports
+
+        return imports.run(options)
+
+    parser = commands.add_parser(
+        "import",
+        help="translate the configuration of another router, and say what is not honoured",
+        description="Translates a LiteLLM proxy configuration (model_list, router_settings, "
+        "litellm_settings) and prints every field that is not honoured, with its path and why.",
+    )
+    parser.add_argument("kind", choices=("litellm",), help="whose configuration it is")
+    parser.add_argument("file", help=".yaml, .json or .toml")
+    parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
     _add_json(parser)
     parser.set_defaults(run=run)
 
