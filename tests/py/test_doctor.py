@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import email.utils
 import json
 import re
 import shutil
@@ -13,89 +12,17 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import llmroute
+from listing_probe import KEY, MODELS, Provider, guarded, look, states
 from llmroute import doctor
 from llmroute.cli import main
-from llmroute.doctor import listing, places, trust, verdicts
-
-KEY = "sk-doctor-secret"
-MODELS = {"data": [{"id": "good-model"}, {"id": "other-model"}]}
-Route = Callable[[str, dict[str, str]], tuple[int, Any]]
-
-
-class Provider:
-    """Answers GET by a function of path and headers, and keeps what was asked."""
-
-    def __init__(self, route: Route, tls: ssl.SSLContext | None = None, date: float = 0) -> None:
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        provider = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                provider.asked.append((self.path, headers))
-                status, document = route(self.path, headers)
-                raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("content-length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-            def date_time_string(self, timestamp: float | None = None) -> str:
-                return email.utils.formatdate(time.time() + date, usegmt=True)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
-        if tls:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        self.port = self._server.server_address[1]
-        self.origin = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def deployment(self, **extra: Any) -> dict[str, Any]:
-        made = {"base_url": f"{self.origin}/v1", "model": "good-model", "api_key": KEY, **extra}
-        return {name: value for name, value in made.items() if value is not None}
-
-    def __enter__(self) -> Provider:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def guarded(path: str, headers: dict[str, str]) -> tuple[int, Any]:
-    """Let in whoever has the key."""
-    good = headers.get("authorization") == f"Bearer {KEY}"
-    if not good:
-        return 401, {"error": {"message": "no"}}
-    return (200, MODELS) if path == "/v1/models" else (404, {})
-
-
-def look(deployment: dict[str, Any], **options: Any) -> dict[str, doctor.Check]:
-    checks = doctor.examine({"deployments": {"a": deployment}}, timeout_s=5, **options)
-    assert KEY not in "".join(map(str, checks))
-    assert {check.deployment for check in checks} == {"a"}
-    return {check.what: check for check in checks}
-
-
-def states(checks: dict[str, doctor.Check]) -> dict[str, str]:
-    return {what: check.status for what, check in checks.items()}
-
+from llmroute.doctor import places, trust, verdicts
 
 # --- what is right --------------------------------------------------------------------------------
 
@@ -421,72 +348,6 @@ def test_an_empty_key_file_and_a_folder(tmp_path: Path) -> None:
             assert word in check.message
 
 
-# --- models, clocks, prices -----------------------------------------------------------------------
-
-
-def test_a_model_that_is_spelt_wrongly() -> None:
-    with Provider(guarded) as provider:
-        check = look(provider.deployment(model="god-model"), online=True)["model"]
-    assert check.status == "broken"
-    assert "did you mean good-model" in check.advice
-
-
-def test_an_alias_is_known_though_not_listed() -> None:
-    def route(path: str, headers: dict[str, str]) -> tuple[int, Any]:
-        if path == "/v1/models/good-latest":
-            return 200, {"id": "good-model"}
-        return guarded(path, headers)
-
-    with Provider(route) as provider:
-        check = look(provider.deployment(model="good-latest"), online=True)["model"]
-    assert (check.status, "alias" in check.message) == ("ok", True)
-
-
-@pytest.mark.parametrize("body", [b"<html>", b"[" * 100_000, b"{}", b'{"data": [1, {"id": 2}]}'])
-def test_what_is_no_list(body: bytes) -> None:
-    with Provider(lambda *_: (200, body)) as provider:
-        checks = look(provider.deployment(), online=True)
-    assert checks["model"].status == "skipped"
-    assert checks["key_valid"].status == "skipped"
-
-
-@pytest.mark.parametrize(
-    ("off", "status", "word"), [(600, "warning", "behind"), (-400, "warning", "ahead of")]
-)
-def test_the_clock_against_theirs(off: float, status: str, word: str) -> None:
-    with Provider(guarded, date=off) as provider:
-        check = look(provider.deployment(), online=True)["clock"]
-    assert check.status == status
-    assert word in check.message
-    assert check.value == pytest.approx(off, abs=5)
-    assert "NTP" in check.advice
-
-
-@pytest.mark.parametrize(
-    ("date", "status", "word"),
-    [
-        ("2020-01-01", "warning", "look it up again"),
-        ("last spring", "warning", "date"),
-        (None, "warning", "date"),
-    ],
-)
-def test_prices_have_an_age(date: str | None, status: str, word: str) -> None:
-    price = {"input_usd_per_million": 1, "output_usd_per_million": 2}
-    if date:
-        price["date"] = date  # type: ignore[assignment]
-    deployment = {"base_url": "http://127.0.0.1:9", "model": "m", "price": price}
-    (place,) = places.read_places({"deployments": {"a": deployment}})
-    found = verdicts.price_of(place, datetime.date(2026, 11, 26))
-    assert found.status == status
-    assert word in found.advice
-    assert (found.value == 2521) is (date == "2020-01-01")
-
-
-def test_an_unknown_price_is_not_free() -> None:
-    (place,) = places.read_places(["ollama/llama3"])
-    assert verdicts.price_of(place, datetime.date.today()).status in ("warning", "ok")
-
-
 # --- proxies --------------------------------------------------------------------------------------
 
 
@@ -566,186 +427,6 @@ def test_proxies_of_the_environment(
     found = verdicts.proxy_of(place)
     assert found.status == status
     assert word in found.message
-
-
-# --- how each dialect lists its models ------------------------------------------------------------
-
-
-def place_of(**fields: Any) -> places.Place:
-    """Make a place whatever dialects the core has."""
-    usual = {"provider": "custom", "dialect": "openai", "model": "m", "key_header": ""}
-    made = {**usual, **fields}
-    return places.Place(
-        name="a",
-        endpoint=places.Endpoint("https", "h", 443),
-        keys=(),
-        headers={},
-        price=None,
-        price_known=False,
-        **made,
-    )
-
-
-@pytest.mark.parametrize(
-    ("fields", "url", "header"),
-    [
-        ({"base_url": "https://h/v1"}, "https://h/v1/models", "authorization"),
-        ({"base_url": "https://h/v1?a=b"}, "https://h/v1/models?a=b", "authorization"),
-        (
-            {"base_url": "https://h/v1", "key_header": "api-key"},
-            "https://h/v1/models",
-            "api-key",
-        ),
-        (
-            {"dialect": "responses", "base_url": "https://h/v1"},
-            "https://h/v1/models",
-            "authorization",
-        ),
-        (
-            {"dialect": "anthropic", "base_url": "https://h/v1"},
-            "https://h/v1/models?limit=1000",
-            "x-api-key",
-        ),
-        (
-            {"dialect": "gemini", "base_url": "https://h/v1beta"},
-            "https://h/v1beta/models?pageSize=1000",
-            "x-goog-api-key",
-        ),
-        (
-            {"dialect": "cohere", "base_url": "https://h/v2"},
-            "https://h/v1/models?page_size=1000",
-            "authorization",
-        ),
-        (
-            {"dialect": "cohere", "base_url": "https://h"},
-            "https://h/v1/models?page_size=1000",
-            "authorization",
-        ),
-        (
-            {"dialect": "ollama", "base_url": "http://h:1/api"},
-            "http://h:1/api/tags",
-            "authorization",
-        ),
-        ({"dialect": "ollama", "base_url": "http://h:1"}, "http://h:1/api/tags", "authorization"),
-        (
-            {
-                "provider": "azure",
-                "base_url": "https://r.openai.azure.com/openai/deployments/x?api-version=2025-01-01",
-            },
-            "https://r.openai.azure.com/openai/models?api-version=2025-01-01",
-            "api-key",
-        ),
-        (
-            {"base_url": "https://r.openai.azure.com/openai/v1"},
-            "https://r.openai.azure.com/openai/v1/models",
-            "api-key",
-        ),
-    ],
-)
-def test_where_the_list_is(fields: dict[str, Any], url: str, header: str) -> None:
-    way = listing.way_of(place_of(**fields))
-    assert not isinstance(way, str)
-    assert (way.url, way.header) == (url, header)
-
-
-def test_openrouters_key_is_judged_by_another_call() -> None:
-    way = listing.way_of(place_of(base_url="https://openrouter.ai/api/v1"))
-    assert not isinstance(way, str)
-    assert way.key_url == "https://openrouter.ai/api/v1/key"
-
-
-@pytest.mark.parametrize(
-    ("fields", "why"),
-    [
-        ({"dialect": "bedrock", "base_url": "https://h"}, "signed"),
-        ({"dialect": "unheard-of", "base_url": "https://h"}, "no list is known"),
-        ({"dialect": "gemini", "base_url": "https://x-aiplatform.googleapis.com"}, "no list"),
-        ({"provider": "vertex", "dialect": "gemini", "base_url": "https://h"}, "Vertex"),
-    ],
-)
-def test_who_has_no_list(fields: dict[str, Any], why: str) -> None:
-    way = listing.way_of(place_of(**fields))
-    if "x-aiplatform" in fields["base_url"]:
-        assert way == "Vertex lists no models for a project"
-        return
-    assert isinstance(way, str)
-    assert why in way
-
-
-@pytest.mark.parametrize(
-    ("dialect", "first", "second", "names"),
-    [
-        (
-            "anthropic",
-            {"data": [{"id": "one"}], "has_more": True, "last_id": "one"},
-            {"data": [{"id": "two"}], "has_more": False, "last_id": "two"},
-            ["one", "two"],
-        ),
-        (
-            "gemini",
-            {"models": [{"name": "models/one"}], "nextPageToken": "t"},
-            {"models": [{"name": "models/two"}]},
-            ["one", "two"],
-        ),
-        (
-            "cohere",
-            {"models": [{"name": "one"}], "next_page_token": "t"},
-            {"models": [{"name": "two"}], "next_page_token": ""},
-            ["one", "two"],
-        ),
-    ],
-)
-def test_lists_are_read_to_their_end(
-    dialect: str, first: Any, second: Any, names: list[str]
-) -> None:
-    further = ("after_id=", "pageToken=", "page_token=")
-
-    def route(path: str, headers: dict[str, str]) -> tuple[int, Any]:
-        return 200, second if any(word in path for word in further) else first
-
-    with Provider(route) as provider:
-        place = place_of(dialect=dialect, base_url=provider.origin)
-        place = listing.dataclasses.replace(
-            place, endpoint=places.Endpoint("http", "127.0.0.1", provider.port)
-        )
-        way = listing.way_of(place)
-        assert not isinstance(way, str)
-        found = listing.list_all(place, way, KEY, 5)
-    assert found.names == names
-    assert found.whole
-    assert len(provider.asked) == 2
-
-
-def test_a_list_without_end_is_bounded() -> None:
-    document = {"data": [{"id": "one"}], "has_more": True, "last_id": "one"}
-    with Provider(lambda path, _: (404 if "zzz" in path else 200, document)) as provider:
-        config = {"deployments": {"a": provider.deployment(dialect="anthropic", model="zzz")}}
-        checks = {c.what: c for c in doctor.examine(config, online=True)}
-    assert checks["model"].status == "warning"
-    assert len(provider.asked) < 25
-
-
-def test_list_models() -> None:
-    with Provider(guarded) as provider:
-        config = {
-            "deployments": {
-                "a": provider.deployment(),
-                "b": provider.deployment(api_key="sk-wrong"),
-                "c": provider.deployment(api_key="env:DOCTOR_NOT_SET"),
-                "d": provider.deployment(base_url=f"{provider.origin}/v9"),
-            }
-        }
-        assert doctor.list_models(config, "a") == ["good-model", "other-model"]
-        with pytest.raises(llmroute.AuthenticationError, match="401"):
-            doctor.list_models(config, "b")
-        with pytest.raises(llmroute.AuthenticationError, match="DOCTOR_NOT_SET"):
-            doctor.list_models(config, "c")
-        with pytest.raises(llmroute.NotFoundError):
-            doctor.list_models(config, "d")
-    with pytest.raises(llmroute.ConnectError):
-        doctor.list_models(config, "a")
-    with pytest.raises(llmroute.ConfigError):
-        doctor.list_models(config, "e")
 
 
 # --- the command ----------------------------------------------------------------------------------
