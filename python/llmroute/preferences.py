@@ -84,7 +84,10 @@ class World:
 
         self.loaded = loaded
         meaning = json.loads(_core.check_config(loaded.json, loaded.catalogue_json))
-        tables = json.loads(loaded.json).get("deployments") or {}
+        document = json.loads(loaded.json)
+        tables = document.get("deployments") or {}
+        # These may send a request to any group.
+        self.diverts = any(document.get(key) for key in ("rules", "experiments", "budgets"))
         self.groups: dict[str, dict[str, Any]] = meaning["groups"]
         self.deployments = {
             name: _known(name, meant["provider"], tables.get(name) or {})
@@ -102,6 +105,33 @@ class World:
         found: dict[str, None] = {}
         for group in [model, *self.groups[model]["fallbacks"]]:
             found.update(dict.fromkeys(self.direct(group)))
+        return list(found)
+
+    def reachable(self, model: str | None) -> list[str]:
+        """Return all that a request for `model` may reach in the end, detours included."""
+        if self.diverts:
+            return list(self.deployments)
+        found: dict[str, None] = {}
+        if model is None and len(self.groups) == 1:
+            (model,) = self.groups
+        waiting = [] if model is None else [model]
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            group = self.groups.get(name)
+            if group is None:
+                found.update({name: None} if name in self.deployments else {})
+                continue
+            found.update(dict.fromkeys(group["deployments"]))
+            for detour in ("fallbacks", "on_context_too_long", "on_content_filter"):
+                waiting += group[detour]
+            steps = group["on_exhausted"]
+            waiting += [
+                step["group"] for step in steps if isinstance(step, dict) and "group" in step
+            ]
         return list(found)
 
     def direct(self, name: str) -> list[str]:
@@ -321,7 +351,7 @@ def _prices(value: Any) -> dict[str, float]:
 
 def _goes_to_openrouter(world: World, model: str | None, names: list[str]) -> bool:
     """Say whether only OpenRouter itself is meant, which knows these fields best."""
-    found = world.members(model)
+    found = world.reachable(model)
     if any(name in world.groups or name in world.deployments for name in names):
         return False
     return bool(found) and all(world.deployments[n].provider == "openrouter" for n in found)

@@ -12,6 +12,24 @@ from listing_probe import KEY, Provider, guarded, look
 from llmroute import doctor
 from llmroute.doctor import listing, places, verdicts
 
+URL = "http://127.0.0.1:9/v1"
+
+
+def place_of(**fields: Any) -> places.Place:
+    """Make a place whatever dialects the core has."""
+    usual = {"provider": "custom", "dialect": "openai", "model": "m", "key_header": ""}
+    made = {**usual, **fields}
+    return places.Place(
+        name="a",
+        endpoint=places.Endpoint("https", "h", 443),
+        keys=(),
+        headers={},
+        price=None,
+        price_known=False,
+        **made,
+    )
+
+
 # --- models, clocks, prices -----------------------------------------------------------------------
 
 
@@ -74,26 +92,28 @@ def test_prices_have_an_age(date: str | None, status: str, word: str) -> None:
 
 
 def test_an_unknown_price_is_not_free() -> None:
-    (place,) = places.read_places(["ollama/llama3"])
-    assert verdicts.price_of(place, datetime.date.today()).status in ("warning", "ok")
+    place = place_of(base_url=URL)
+    found = verdicts.price_of(place, datetime.date.today())
+    assert (found.status, "unknown" in found.message) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"price_known": True, "price_date": "2026-11-01"}, "from the catalogue, 25 days old"),
+        ({"price_known": True}, "from the catalogue, of no known date"),
+        (
+            {"price": {"usd_per_hour": 2.5, "date": "2026-11-25"}, "price_known": True},
+            "2.5 USD per hour, 1 days old",
+        ),
+    ],
+)
+def test_prices_from_elsewhere(fields: dict[str, Any], message: str) -> None:
+    place = listing.dataclasses.replace(place_of(base_url=URL), **fields)
+    assert message in verdicts.price_of(place, datetime.date(2026, 11, 26)).message
 
 
 # --- how each dialect lists its models ------------------------------------------------------------
-
-
-def place_of(**fields: Any) -> places.Place:
-    """Make a place whatever dialects the core has."""
-    usual = {"provider": "custom", "dialect": "openai", "model": "m", "key_header": ""}
-    made = {**usual, **fields}
-    return places.Place(
-        name="a",
-        endpoint=places.Endpoint("https", "h", 443),
-        keys=(),
-        headers={},
-        price=None,
-        price_known=False,
-        **made,
-    )
 
 
 @pytest.mark.parametrize(

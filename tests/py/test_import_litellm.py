@@ -278,9 +278,39 @@ def test_every_name_of_the_catalogue_that_is_mapped_to_is_tolerated_where_missin
 def test_a_provider_of_the_catalogue() -> None:
     row = {"model_name": "x", "litellm_params": {"model": "together_ai/meta/llama"}}
     made, notes = done(row)
-    assert only(made) == {"provider": "together", "model": "meta/llama"}
+    key = "env:TOGETHERAI_API_KEY"  # where LiteLLM looks, which is not where we do
+    assert only(made) == {"provider": "together", "model": "meta/llama", "api_key": key}
     assert list(made["deployments"]) == ["together/meta/llama"]
     assert not notes
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "expected"),
+    [
+        ("anthropic/claude", "https://h", "https://h/v1"),
+        ("anthropic/claude", "https://h/v1/", "https://h/v1"),
+        ("groq/llama", "https://h/openai", "https://h/openai"),
+        ("hosted_vllm/llama", "http://h:8000/v1", "http://h:8000/v1"),
+    ],
+)
+def test_addresses_as_we_write_them(model: str, base: str, expected: str) -> None:
+    made, _ = done({"model_name": "x", "litellm_params": {"model": model, "api_base": base}})
+    assert only(made)["base_url"] == expected
+
+
+@pytest.mark.parametrize(("dialect", "end"), [("openai", "/v1"), ("ollama", "")])
+def test_ollamas_address_goes_by_its_dialect(
+    dialect: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(providers, "_catalogue", lambda: {"ollama": {"dialect": dialect}})
+    assert providers.base_of("ollama", "http://h:11434/") == f"http://h:11434{end}"
+
+
+def test_an_unknown_provider_with_an_address_is_a_guess() -> None:
+    params = {"model": "acme/llama", "api_base": "http://h/v1"}
+    made, notes = done({"model_name": "x", "litellm_params": params})
+    assert only(made) == {"model": "llama", "base_url": "http://h/v1"}
+    assert "OpenAI's format" in notes["model_list[0].litellm_params.model"]
 
 
 def test_azure_with_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,21 +335,41 @@ def test_azure_without_an_entry_in_the_catalogue(monkeypatch: pytest.MonkeyPatch
     assert only(made)["api_key"] == "env:AZURE_API_KEY"
 
 
-def test_vertex_and_bedrock_where_the_catalogue_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "_catalogue", lambda: {"vertex": {}, "bedrock": {}})
+def test_vertex_where_the_catalogue_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "_catalogue", lambda: {"vertex": {}})
     vertex = {"model": "vertex_ai/gemini-2.5-pro", "vertex_project": "p", "vertex_location": "eu"}
-    bedrock = {"model": "bedrock/converse/anthropic.claude", "aws_region_name": "us-east-1"}
-    bedrock["aws_access_key_id"] = "AKIA"
-    rows = [{"model_name": "x", "litellm_params": params} for params in (vertex, bedrock)]
+    rows = [{"model_name": "x", "litellm_params": vertex}]
     rows.append({"model_name": "x", "litellm_params": {"model": "vertex_ai/gemini-2.5-pro"}})
     translated = litellm.translate({"model_list": rows})
-    one, two = translated.config["deployments"].values()
-    assert one["base_url"].startswith("https://eu-aiplatform.googleapis.com/v1/projects/p/locati")
-    assert two["model"] == "anthropic.claude"
-    assert two["base_url"] == "https://bedrock-runtime.us-east-1.amazonaws.com"
-    paths = [note.path for note in translated.notes]
-    assert "model_list[1].litellm_params.aws_access_key_id" in paths
-    assert "model_list[2].litellm_params.vertex_project" in paths
+    (one,) = translated.config["deployments"].values()
+    assert one["base_url"] == (
+        "https://eu-aiplatform.googleapis.com/v1/projects/p/locations/eu/publishers/google"
+    )
+    assert [n.path for n in translated.notes] == ["model_list[1].litellm_params.vertex_project"]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_bedrocks_key_is_one(keep: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "_catalogue", lambda: {"bedrock": {}})
+    monkeypatch.setenv("AWS_SECRET", "hunter2")
+    params = {
+        "model": "bedrock/converse/anthropic.claude",
+        "aws_region_name": "us-east-1",
+        "aws_access_key_id": "AKIAEXAMPLE",
+        "aws_secret_access_key": "os.environ/AWS_SECRET",
+    }
+    row = {"model_name": "x", "litellm_params": params}
+    translated = litellm.translate({"model_list": [row]}, keep_keys=keep)
+    made = only(translated.config)
+    assert made["model"] == "anthropic.claude"
+    assert made["base_url"] == "https://bedrock-runtime.us-east-1.amazonaws.com"
+    if keep:
+        assert made["api_key"] == "AKIAEXAMPLE:hunter2"
+        assert not translated.notes
+    else:
+        assert made["api_key"] == "env:BEDROCK_API_KEY"
+        assert "ACCESS_KEY_ID:SECRET" in str(translated.notes[0])
+        assert "hunter2" not in str(translated.notes)
 
 
 # --- in use ---------------------------------------------------------------------------------------

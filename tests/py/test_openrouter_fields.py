@@ -337,6 +337,37 @@ def test_beside_others_openrouter_does_not_get_them(heard: Listener) -> None:
     assert any("not passed on to a" in note for note in reply.decision.to_dict()["notes"])
 
 
+@pytest.mark.parametrize(
+    "detour",
+    [
+        {"fallbacks": ["other"]},
+        {"on_context_too_long": ["other"]},
+        {"on_content_filter": ["b"]},
+        {"on_exhausted": [{"group": "other"}]},
+    ],
+)
+def test_a_detour_that_would_refuse_them_counts(heard: Listener, detour: dict[str, Any]) -> None:
+    config = {
+        "deployments": {"a": heard.deployment(provider="openrouter"), "b": deployment("groq")},
+        "groups": {"main": {"deployments": ["a"], **detour}, "other": {"deployments": ["b"]}},
+    }
+    with llmroute.Router(config) as router:
+        router.chat("hi", model="main", provider={"zdr": False})
+    assert "provider" not in body_of(heard)
+
+
+def test_a_rule_may_send_it_anywhere(heard: Listener) -> None:
+    rule = {"name": "r", "when": {"tags": ["x"]}, "then": {"group": "other"}}
+    config = {
+        "deployments": {"a": heard.deployment(provider="openrouter"), "b": deployment("groq")},
+        "groups": {"main": {"deployments": ["a"]}, "other": {"deployments": ["b"]}},
+        "rules": [rule],
+    }
+    with llmroute.Router(config) as router:
+        router.chat("hi", model="main", provider={"zdr": False})
+    assert "provider" not in body_of(heard)
+
+
 async def test_event_loops_and_streams(heard: Listener) -> None:
     with SimulatedProvider(ttft_ms=1) as one, SimulatedProvider(ttft_ms=1) as two:
         config = {

@@ -79,6 +79,7 @@ class Place:
     key_header: str
     price: Mapping[str, Any] | None
     price_known: bool
+    price_date: str = ""
 
     @property
     def shown(self) -> str:
@@ -181,6 +182,7 @@ def _place(name: str, meant: Mapping[str, Any], layers: _Layers, loaded: LoadedC
         key_header=layers.quirk("key_header") or "",
         price=layers.own.get("price"),
         price_known=bool(meant["price_known"]),
+        price_date=str(meant.get("price_date") or ""),
     )
 
 

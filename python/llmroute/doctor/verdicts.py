@@ -6,7 +6,8 @@ import datetime
 import difflib
 import http.client
 import os
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment
 
@@ -70,18 +71,13 @@ def _is_local(host: str) -> bool:
 
 def price_of(place: Place, today: datetime.date) -> Found:
     """Say whether costs can be known, and how old what they are made of is."""
-    price = place.price
-    if price is None:
-        if place.price_known:
-            return Found("price", "ok", "known, from the catalogue")
+    if place.price is None and not place.price_known:
         advice = "add price = { input_usd_per_million = ..., output_usd_per_million = ..., date }"
         return Found("price", "warning", "unknown, so costs are too", advice)
-    per = [price.get(f"{side}_usd_per_million") for side in ("input", "output")]
-    shown = "{} / {} USD per million tokens in / out".format(
-        *("?" if number is None else f"{number:g}" for number in per)
-    )
+    shown = _shown_price(place.price)
+    written = (place.price or {}).get("date") or place.price_date
     try:
-        date = datetime.date.fromisoformat(str(price.get("date") or ""))
+        date = datetime.date.fromisoformat(str(written))
     except ValueError:
         advice = 'look it up and add date = "YYYY-MM-DD"'
         return Found("price", "warning", f"{shown}, of no known date", advice)
@@ -90,6 +86,16 @@ def price_of(place: Place, today: datetime.date) -> Found:
     if days > _OLD_DAYS:
         return Found("price", "warning", message, "look it up again", float(days))
     return Found("price", "ok", message, "", float(days))
+
+
+def _shown_price(price: Mapping[str, Any] | None) -> str:
+    if price is None:
+        return "known, from the catalogue"
+    if price.get("usd_per_hour") is not None:
+        return f"{price['usd_per_hour']:g} USD per hour"
+    sides = (price.get(f"{side}_usd_per_million") for side in ("input", "output"))
+    numbers = ("?" if number is None else f"{number:g}" for number in sides)
+    return "{} / {} USD per million tokens in / out".format(*numbers)
 
 
 # --- what needs a call ----------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from llmroute.integrations.litellm.notes import Notes, Table
-from llmroute.integrations.litellm.providers import Target, target_of
+from llmroute.integrations.litellm.providers import Target, base_of, target_of
 
 __all__ = ["Entry", "read_entries"]
 
@@ -146,6 +147,9 @@ class _Reader:
 
     def _entry(self, name: str, target: Target, base: str | None) -> Entry | None:
         self.made["model"] = target.model
+        if target.guessed:
+            why = f'"{target.prefix}" is unknown: taken as a server that speaks OpenAI\'s format'
+            self.notes.changed(self.params.at("model"), why)
         if target.provider:
             self.made["provider"] = target.provider
         if not self._address(target, base):
@@ -194,7 +198,7 @@ class _Reader:
                 self.notes.left_out(path, "is missing; the entry is left out")
                 return False
         if base is not None:
-            self.made["base_url"] = base.rstrip("/")
+            self.made["base_url"] = base_of(target.provider, base)
         elif not target.provider:
             self.notes.left_out(self.params.at("api_base"), "is missing; the entry is left out")
             return False
@@ -258,10 +262,19 @@ class _Reader:
             self.notes.changed(path, why)
 
     def _aws_keys(self) -> None:
-        for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
-            if self.params.take_raw(name) is not None:
-                why = "keys of Bedrock are read from the environment; see docs/dialects.md"
-                self.notes.left_out(self.params.at(name), why)
+        """Put AWS's parts of a key into one, as Bedrock's dialect takes them."""
+        fields = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        path = self.params.at(fields[0])
+        if fields[0] not in self.params:
+            return
+        parts = [self.params.take_raw(name) for name in fields]
+        found = [_resolved(part) for part in parts if part is not None]
+        if self.keep_keys and len(found) > 1 and all(found):
+            self.made["api_key"] = ":".join(map(str, found))
+            return
+        self.made["api_key"] = "env:BEDROCK_API_KEY"
+        why = "export BEDROCK_API_KEY as ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]"
+        self.notes.changed(path, why)
 
     def _headers(self) -> None:
         headers: dict[str, str] = {}
@@ -365,6 +378,12 @@ class _Reader:
             self.notes.left_out(self.info.at(key), why)
         for key, _ in self.row.remaining():
             self.notes.left_out(self.row.at(key), "unknown to this translation")
+
+
+def _resolved(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_ENVIRON):
+        return os.environ.get(value.removeprefix(_ENVIRON))
+    return value
 
 
 def _variable(prefix: str) -> str:

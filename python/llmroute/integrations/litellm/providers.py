@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["Target", "split", "target_of"]
+__all__ = ["Target", "base_of", "split", "target_of"]
 
 # LiteLLM's prefix -> the names an entry of our catalogue may have, the first that is there counts.
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -60,8 +60,11 @@ _KEY_OF: Final[Mapping[str, str]] = {
     "openai": "OPENAI_API_KEY",
     "azure": "AZURE_API_KEY",
     "litellm_proxy": "LITELLM_PROXY_API_KEY",
+    "together_ai": "TOGETHERAI_API_KEY",
+    "nvidia_nim": "NVIDIA_NIM_API_KEY",
+    "perplexity": "PERPLEXITYAI_API_KEY",
 }
-"""Where LiteLLM looks for a key where a server of one's own has none given."""
+"""Where LiteLLM looks for a key that is not given, and our catalogue does not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +80,16 @@ class Target:
     model : str
         The provider's own name of the model.
     default_key : str
-        Variable that holds the key where none is given and `provider` names none.
+        Variable that holds the key where none is given; empty: where the catalogue says.
+    guessed : bool
+        Whether nothing but an address is known of the provider.
     """
 
     prefix: str
     provider: str
     model: str
     default_key: str = ""
+    guessed: bool = False
 
 
 def split(model: str, custom: str | None) -> tuple[str, str]:
@@ -126,18 +132,31 @@ def target_of(model: str, custom: str | None, has_base: bool) -> Target | str:
     if prefix in _OPENAI_LIKE and has_base:
         # A server of one's own: what OpenAI itself does not take is no reason to refuse it there.
         return Target(prefix, "", name, _KEY_OF.get(prefix, ""))
-    if prefix == "azure":
-        return Target(prefix, provider, name, "" if provider else _KEY_OF["azure"])
-    if provider:
-        return Target(prefix, provider, name)
+    if prefix == "azure" or provider:
+        default = "" if prefix == "openai" else _KEY_OF.get(prefix, "")
+        return Target(prefix, provider, name, default)
     if not prefix:
         return f'no provider is known by the name "{model}"; write it as provider/model'
     if has_base and prefix not in _NAMES:
-        return Target(prefix, "", name)
+        return Target(prefix, "", name, guessed=True)
     return (
         f'this version knows no provider "{prefix}"; describe it under [providers], with base_url '
         "and dialect"
     )
+
+
+def base_of(provider: str, base: str) -> str:
+    """Return an address as we write it: LiteLLM appends ``/v1`` by itself where we do not.
+
+    Examples
+    --------
+    >>> base_of("anthropic", "https://proxy.example/")
+    'https://proxy.example/v1'
+    """
+    base = base.rstrip("/")
+    entry = _catalogue().get(provider) or {}
+    versioned = provider == "anthropic" or (provider == "ollama" and entry["dialect"] == "openai")
+    return f"{base}/v1" if versioned and not base.endswith("/v1") else base
 
 
 def _catalogue() -> Mapping[str, Any]:
