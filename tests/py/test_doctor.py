@@ -115,7 +115,7 @@ def test_a_server_that_accepts_and_says_nothing(ca: Authority) -> None:
             "model": "m",
             "ca_file": str(ca.file),
         }
-        checks = doctor.examine({"deployments": {"a": deployment}}, timeout_s=0.2)
+        checks = doctor.examine({"deployments": {"a": deployment}}, timeout_s=0.5)
     found = {check.what: check for check in checks}
     assert found["connection"].status == "ok"
     assert found["tls"].status == "broken"
