@@ -9,6 +9,7 @@ from llmroute._core import ManualClock
 from llmroute._feedback import Judged
 from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
+from llmroute.embeddings import AsyncEmbeds, Embeds
 from llmroute.reply import Reply
 from llmroute.stream import AsyncStream, Stream
 
@@ -34,7 +35,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router(Operations, Judged):
+class Router(Embeds, Operations, Judged):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -400,7 +401,7 @@ class Router(Operations, Judged):
         raise TypeError("a router cannot be pickled; make one in each process from its source")
 
 
-class AsyncRouter(Judged):
+class AsyncRouter(AsyncEmbeds, Judged):
     """A router for event loops: the same calls, awaited.
 
     May be used from several event loops at once, and together with the `Router` it shares a core
