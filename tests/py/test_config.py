@@ -294,12 +294,12 @@ def test_a_loaded_configuration_hides_what_it_holds() -> None:
 def test_the_catalogue_has_the_known_providers() -> None:
     providers = json.loads(config.catalogue_json())["providers"]
     expected = (
-        "openai anthropic openrouter groq mistral deepseek xai together fireworks ollama vllm "
-        "llama.cpp"
+        "openai anthropic openrouter cohere groq mistral deepseek xai together fireworks ollama "
+        "ollama-openai vllm llama.cpp"
     )
     assert set(expected.split()) <= set(providers)
     for name, provider in providers.items():
-        assert provider["dialect"] in ("openai", "anthropic"), name
+        assert provider["dialect"] in ("openai", "anthropic", "cohere", "ollama"), name
         local = provider["base_url"].startswith("http://127.0.0.1:")
         assert local or provider["base_url"].startswith("https://"), name
         assert ("api_key" in provider) != local, name

@@ -183,7 +183,7 @@ void write_answer(JsonWriter& w, const ChatAnswer& answer) {
   }
   w.end_object().key("finish_reason");
   write_text_or_null(w, answer.finish_reason, !answer.finish_reason.empty());
-  w.key("logprobs").null();
+  w.key("logprobs").raw(answer.logprobs.empty() ? "null" : std::string_view(answer.logprobs));
 }
 
 // Details that are nothing are left out, but for the two that everybody reads.

@@ -103,6 +103,7 @@ struct ChatAnswer {
   bool has_text = false;        // else content is null
   std::string tool_calls;       // JSON elements, as add_call writes them
   std::string thinking_blocks;  // JSON elements
+  std::string logprobs;         // JSON, as OpenAI has it; empty: null
   std::string finish_reason;    // canonical; empty: null
 
   // `arguments`: JSON text. `extra`: JSON object for extra_content, or empty.

@@ -15,6 +15,7 @@
 
 #include "llmroute/base/error.h"
 #include "llmroute/base/secret.h"
+#include "llmroute/base/time.h"
 #include "llmroute/model/delta.h"
 #include "llmroute/model/deployment.h"
 #include "llmroute/model/outcome.h"
@@ -34,6 +35,9 @@ struct ReplySummary {
   Usage usage;                // usage.reported false where the reply has none
   std::string finish_reason;  // canonical (OpenAI's words); the raw one where it has no counterpart
   std::string raw_finish_reason;  // the provider's own word
+  // Of servers that say so: how long loading the model took (next to nothing where it was loaded),
+  // and the whole work.
+  std::optional<Duration> load, total;
 };
 
 // Reads one stream. Not thread-safe, one per attempt; holds at most one event of bytes.

@@ -81,6 +81,28 @@ class OpenAi final : public Dialect {
     return openai_stream(deployment.quirks.requires_terminator);
   }
 
+  bool has_embeddings() const override { return true; }
+
+  Result<Encoded> encode_embeddings(const ChatRequest& request, const Deployment& deployment,
+                                    const Secret& key, WallTime) const override {
+    Encoded encoded;
+    auto body = encode_openai_embeddings(request, deployment, encoded.dropped_parameters);
+    if (!body) return body.error();
+    encoded.http.url = endpoint(deployment.base_url, "/embeddings");
+    encoded.http.body = std::move(*body);
+    add_common_headers(encoded.http.headers, request, deployment);
+    add_key(encoded.http.headers, deployment, key, "authorization");
+    return encoded;
+  }
+
+  std::variant<ReplySummary, Failure> read_embeddings(std::string_view body) const override {
+    return read_openai_embeddings(body);
+  }
+
+  Result<std::string> embeddings_to_openai(std::string_view body, std::string_view) const override {
+    return std::string(body);
+  }
+
   Failure classify(const wire::ResponseHead& head, std::string_view body,
                    WallTime now) const override {
     Failure failure = classify_response(head.status, body);

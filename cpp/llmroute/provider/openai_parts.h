@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "llmroute/provider/dialect.h"
@@ -22,6 +23,13 @@ Usage read_openai_usage(wire::JsonView usage);
 
 // Words of compatible providers for the same thing; anything unknown stays as it is.
 std::string openai_finish_reason(std::string raw);
+
+// The body of POST /embeddings, likewise.
+Result<std::string> encode_openai_embeddings(const ChatRequest& request,
+                                             const Deployment& deployment,
+                                             std::vector<std::string>& dropped);
+// Checks that a reply holds an embedding, as numbers or as base64, and reads its usage.
+std::variant<ReplySummary, Failure> read_openai_embeddings(std::string_view body);
 
 std::unique_ptr<StreamDecoder> openai_stream(bool requires_terminator);
 

@@ -207,7 +207,9 @@ TEST(Golden, StreamsAreReadWholeAndInAnySplit) {
 // Exactly: complete from the last byte of the terminator itself on, whose line ends may be missing.
 TEST(Golden, ACutStreamIsNeverReportedComplete) {
   const std::map<std::string, std::string> terminators = {{"openai", "data: [DONE]"},
-                                                          {"anthropic", "\"message_stop\"}"}};
+                                                          {"anthropic", "\"message_stop\"}"},
+                                                          {"cohere", "\"message-end\"}"},
+                                                          {"ollama", "\"done\":true}"}};
   for (const std::string& dialect : kDialects) {
     for (const Ordered& test : load(dialect, "streams.json")) {
       if (test.contains("error") || test.contains("deployment")) continue;

@@ -25,14 +25,23 @@ struct Exchange {
   const Dialect* dialect = nullptr;  // null: an API that is not ours
   int status = 0;
   bool stream = false;
+  bool embeddings = false;
   JsonView request;
   std::string body;
 };
 
 // By how the path of a request ends.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPaths = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kPaths = {{
     {"/chat/completions", "openai"},
     {"/v1/messages", "anthropic"},
+    {"/v2/chat", "cohere"},
+    {"/api/chat", "ollama"},
+}};
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kEmbeddingPaths = {{
+    {"/v1/embeddings", "openai"},
+    {"/v2/embed", "cohere"},
+    {"/api/embed", "ollama"},
 }};
 
 std::string body_text(JsonView body) {
@@ -50,6 +59,11 @@ Exchange read_exchange(JsonView line) {
   };
   for (const auto& [end, dialect] : kPaths) {
     if (ends_in(end)) x.dialect = find_dialect(dialect);
+  }
+  for (const auto& [end, dialect] : kEmbeddingPaths) {
+    if (!ends_in(end)) continue;
+    x.dialect = find_dialect(dialect);
+    x.embeddings = true;
   }
   const JsonView response = line["response"];
   x.status = static_cast<int>(response["status"].integer().value_or(0));
@@ -90,7 +104,7 @@ bool for_each_exchange(const std::function<void(const Exchange&)>& check) {
 TEST(Recorded, EveryReplyIsRead) {
   int replies = 0, reported = 0;
   NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
-    if (x.dialect == nullptr || x.status != 200 || x.stream) return;
+    if (x.dialect == nullptr || x.status != 200 || x.stream || x.embeddings) return;
     SCOPED_TRACE(x.id);
     const auto read = x.dialect->read_reply(x.body);
     if (const auto* failure = std::get_if<Failure>(&read)) {
@@ -115,6 +129,34 @@ TEST(Recorded, EveryReplyIsRead) {
   }));
   EXPECT_GT(replies, 300);
   EXPECT_GE(reported, replies - 5);
+}
+
+TEST(Recorded, EveryEmbeddingIsRead) {
+  int replies = 0;
+  NEEDS_RECORDINGS(for_each_exchange([&](const Exchange& x) {
+    if (!x.embeddings || x.status != 200) return;
+    SCOPED_TRACE(x.id);
+    ++replies;
+    const auto read = x.dialect->read_embeddings(x.body);
+    ASSERT_TRUE(std::holds_alternative<ReplySummary>(read));
+    EXPECT_TRUE(std::get<ReplySummary>(read).usage.reported);
+    EXPECT_GT(std::get<ReplySummary>(read).usage.input.count, 0);
+    const auto turned = x.dialect->embeddings_to_openai(x.body, "m");
+    ASSERT_TRUE(turned);
+    ASSERT_TRUE(wire::validate_json(*turned));
+    std::size_t vectors = 0;
+    const JsonView data = JsonView(*turned)["data"];
+    for (auto item = data.first_element(); item; item = item.next()) {
+      const JsonView vector = item.value()["embedding"];
+      EXPECT_TRUE(vector.is_string() || vector.first_element());
+      ++vectors;
+    }
+    const JsonView input = x.request["input"].missing() ? x.request["texts"] : x.request["input"];
+    std::size_t asked = 0;
+    for (auto text = input.first_element(); text; text = text.next()) ++asked;
+    EXPECT_EQ(vectors, asked);
+  }));
+  EXPECT_GE(replies, 5);
 }
 
 struct Listened {
