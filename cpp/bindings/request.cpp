@@ -131,7 +131,17 @@ Body body_from_bytes(const CallArguments& call, const Metadata& metadata) {
   return long_and_constant ? borrow(call.messages, text) : Body(std::string(text));
 }
 
+// What is embedded: a text, or several.
+Body embeddings_body(const CallArguments& call) {
+  std::string body = "{\"input\":";
+  append_or_raise(body, call.messages, "input");
+  append_params(body, call.params);
+  body.push_back('}');
+  return body;
+}
+
 Body body_of(const CallArguments& call, const Metadata& metadata) {
+  if (call.operation == Operation::embeddings) return embeddings_body(call);
   if (PyBytes_Check(call.messages.ptr()) || PyByteArray_Check(call.messages.ptr())) {
     return body_from_bytes(call, metadata);
   }
@@ -424,20 +434,24 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
       }
     }
   }
+  request->operation = call.operation;
   if (request->shape == Shape::chat) {
     request->body = body_of(call, request->options.metadata);
   } else {
     read_native(*request, call);
   }
+  const bool embeds = call.operation == Operation::embeddings;
+  if (embeds) request->options.cache = CacheUse::off;  // what is kept are answers to chats
+  const auto read = embeds ? &analysis::read_embedding_facts : &analysis::read_facts;
   if (request->body.size() > kLongBody) {
     const WithoutGil others_may_run;
-    auto facts = analysis::read_facts(request->body);
+    auto facts = read(request->body);
     if (facts)
       request->facts = std::move(*facts);
     else
       throw Raised(std::move(facts).error());
   } else {
-    request->facts = value_or_raise(analysis::read_facts(request->body));
+    request->facts = value_or_raise(read(request->body));
   }
   auto handle = std::make_shared<RequestHandle>();
   handle->request = std::move(request);
@@ -491,6 +505,7 @@ py::dict scores_of(const RequestHandle& handle) {
 }
 
 py::object messages_of(const RequestHandle& handle) {
+  if (handle.request->operation == Operation::embeddings) return py::list();
   const std::string_view raw = wire::JsonView(handle.request->body)["messages"].raw();
   return py::module_::import("json").attr("loads")(py::bytes(raw.data(), raw.size()));
 }

@@ -301,6 +301,7 @@ class Core:
         stream: bool,
         params: dict[str, Any] | None,
         options: dict[str, Any] | None,
+        embed: bool = False,
     ) -> Request: ...
     def call(self, request: Request) -> Result:
         """Send and wait, without the GIL; a signal handler that raises cancels the request."""

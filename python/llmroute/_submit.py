@@ -157,6 +157,7 @@ class Shared:
         stream: bool,
         params: dict[str, Any],
         options: dict[str, Any] | None,
+        embed: bool = False,
     ) -> _core.Request:
         """Check the arguments of a call; what is wrong with them is raised here."""
         if not _WISHES.isdisjoint(params):
@@ -170,7 +171,7 @@ class Shared:
             options.update((name, params.pop(name)) for name in _FOR_RULES & params.keys())
         if self._givers and time.monotonic() >= self._keys_due:
             self._ask_for_keys()
-        return self.core.prepare(messages, model, stream, params or None, options)
+        return self.core.prepare(messages, model, stream, params or None, options, embed)
 
     async def call(self, request: _core.Request) -> _core.Result:
         """Send and await the end; a cancelled caller cancels the request."""

@@ -51,6 +51,7 @@ void read_abilities(const Value& table, Deployment& target) {
   };
   tokens("context_tokens", target.context_tokens);
   tokens("max_output_tokens", target.max_output_tokens);
+  read_text(table, "embedding", target.embedding);
   const Value* lacks = table.find("lacks");
   if (lacks == nullptr) return;
   for (const Value& word : lacks->list) {

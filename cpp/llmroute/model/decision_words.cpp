@@ -74,6 +74,8 @@ NumberNames number_names(Reason reason) {
     case Reason::json_schema_not_supported:
     case Reason::audio_not_supported:
     case Reason::files_not_supported:
+    case Reason::embeddings_not_supported:
+    case Reason::embedding_model_differs:
     case Reason::bound_elsewhere:
     case Reason::not_in_order: break;
   }

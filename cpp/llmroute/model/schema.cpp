@@ -153,6 +153,9 @@ constexpr std::array kDeploymentFields = {
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
     Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
     Field{"lacks", &kCapabilities, "what it cannot do; all else is assumed"},
+    Field{"embedding", &kPlain,
+          "the embedding model that its vectors are of: those of one may replace each other; "
+          "default: model"},
     Field{"timeouts", &kTimeoutOverrides, "instead of those in [resilience.timeouts]"},
     Field{"headers", &kHeaders, "extra headers; added to the provider's"},
     Field{"proxy", &kProxy, "URL of an explicit proxy; default: the provider's"},

@@ -10,9 +10,9 @@ namespace {
 constexpr double kPerMillion = 1e-6;
 
 // Parallel to Capability.
-constexpr std::array kLacking = {Reason::tools_not_supported, Reason::vision_not_supported,
-                                 Reason::json_schema_not_supported, Reason::audio_not_supported,
-                                 Reason::files_not_supported};
+constexpr std::array kLacking = {
+    Reason::tools_not_supported, Reason::vision_not_supported, Reason::json_schema_not_supported,
+    Reason::audio_not_supported, Reason::files_not_supported,  Reason::embeddings_not_supported};
 static_assert(kLacking.size() == CapabilitySet().size());
 
 template <std::size_t N>
@@ -30,6 +30,7 @@ Fitness fitness_of(const Deployment& deployment) {
   Fitness fitness;
   fitness.unsupported = deployment.unsupported;
   fitness.lacks = deployment.lacks;
+  fitness.embedding_model = embedding_id(deployment);
   fitness.context_tokens = deployment.context_tokens.value_or(Tokens{}).count;
   fitness.max_output_tokens = deployment.max_output_tokens.value_or(Tokens{}).count;
   fitness.input_usd = price.input_usd_per_million.value_or(kUnknown) * kPerMillion;
@@ -40,6 +41,9 @@ Fitness fitness_of(const Deployment& deployment) {
 health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness) {
   const CapabilitySet missing = facts.needs & fitness.lacks;
   if (missing.any()) return {kLacking[first_set(missing)], 0, 0};
+  if (facts.embedding_model != 0 && facts.embedding_model != fitness.embedding_model) {
+    return {Reason::embedding_model_differs, 0, 0};
+  }
   const ParameterSet unsupported = facts.parameters & fitness.unsupported;
   if (unsupported.any() && !drop_unsupported) {
     return {Reason::parameter_not_supported, static_cast<float>(first_set(unsupported)), 0};

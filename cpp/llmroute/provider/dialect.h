@@ -102,7 +102,7 @@ const Dialect* find_dialect(std::string_view name);
 std::span<const Dialect* const> dialects();
 
 // Marks in every deployment what its dialect and its provider's quirks cannot carry
-// (Deployment::unsupported); ErrorKind::config for an unknown dialect or parameter slug.
+// (Deployment::unsupported, and embeddings in Deployment::lacks); ErrorKind::config for an unknown dialect or parameter slug.
 Result<void> resolve_dialects(Inventory& inventory);
 
 }  // namespace llmroute::provider

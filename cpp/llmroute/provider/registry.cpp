@@ -47,6 +47,9 @@ Result<void> resolve_dialects(Inventory& inventory) {
                         path + ".dialect", std::string(nearest_name(deployment.dialect, names)));
     }
     deployment.unsupported = dialect->unsupported();
+    if (!dialect->has_embeddings()) {
+      deployment.lacks.set(static_cast<std::size_t>(Capability::embeddings));
+    }
     for (const std::string& name : deployment.quirks.unsupported) {
       const auto parameter = from_slug<Parameter>(name);
       if (!parameter) {
