@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmroute._core import ManualClock
 from llmroute._feedback import Judged
+from llmroute._load import Loads
 from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
 from llmroute.reply import Reply
@@ -34,7 +35,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router(Operations, Judged):
+class Router(Operations, Judged, Loads):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -400,7 +401,7 @@ class Router(Operations, Judged):
         raise TypeError("a router cannot be pickled; make one in each process from its source")
 
 
-class AsyncRouter(Judged):
+class AsyncRouter(Judged, Loads):
     """A router for event loops: the same calls, awaited.
 
     May be used from several event loops at once, and together with the `Router` it shares a core
