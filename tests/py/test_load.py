@@ -127,7 +127,7 @@ def test_a_page_that_fails_is_unknown_after_a_while(servers: tuple[Server, Serve
         looks = servers[0].looks
         for _ in range(8):
             clock.advance_ms(1_000)
-            until(lambda before=looks: servers[0].looks > before)  # type: ignore[misc]
+            until(lambda before=looks: servers[0].looks > before)
             looks = servers[0].looks
         until(lambda: "load_queue" not in router.health()["full"])
         assert router.health()["full"]["usable"], "its chat may well work"
