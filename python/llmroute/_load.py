@@ -70,7 +70,7 @@ class Loads:
         >>> with Router(["ollama/llama3"]) as router:
         ...     router.report_load("ollama/llama3", queue=3, running=8)
         ...     router.health()["ollama/llama3"]["load_queue"]
-        3.0
+        3
         """
         given = {
             "queue": queue,
@@ -114,7 +114,7 @@ class Loads:
         >>> with Router(["ollama/llama3"]) as router:
         ...     with router.watch_load({"ollama/llama3": lambda: {"queue": 2}}):
         ...         router.health()["ollama/llama3"]["load_queue"]
-        2.0
+        2
         """
         return LoadWatch(self._shared, sources, every_ms)
 
