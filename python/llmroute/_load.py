@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from llmroute._submit import Shared
 
-    Gauges = Mapping[str, float]
+    Gauges = Mapping[str, float | None]
     LoadSource = Callable[[], "float | Gauges | None"]
 
 __all__ = ["LoadWatch", "Loads"]
