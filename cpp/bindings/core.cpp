@@ -397,6 +397,23 @@ void pretend(CoreState& core, const std::string& deployment, const std::string& 
   core.router()->pretend(index, failure, kMostPretended);
 }
 
+void report_load(CoreState& core, const std::string& deployment,
+                 const std::map<std::string, double>& gauges, std::optional<double> valid_ms) {
+  deployment_named(core, deployment);  // names the nearest one
+  LoadReading reading;
+  for (const auto& [name, value] : gauges) {
+    const auto gauge = from_slug<LoadGauge>(name);
+    if (!gauge) {
+      throw Raised(make_error(ErrorKind::invalid_argument,
+                              "there is no gauge \"" + ellipsize(name, 80) + "\"", "gauges",
+                              std::string(nearest_name(name, slugs<LoadGauge>()))));
+    }
+    reading[*gauge] = value;
+  }
+  const Duration valid = valid_ms ? from_ms(*valid_ms) : Duration(defaults::kReportedLoadAge);
+  check_or_raise(core.router()->report_load(deployment, reading, valid));
+}
+
 std::shared_ptr<Ending> explain(CoreState& core, const RequestHandle& handle) {
   return std::make_shared<Ending>(core.router()->explain(*handle.request), nullptr);
 }
@@ -490,6 +507,8 @@ void bind_core(py::module_& module) {
              return out;
            })
       .def("pretend", &pretend, py::arg("deployment"), py::arg("state"))
+      .def("report_load", &report_load, py::arg("deployment"), py::arg("gauges"),
+           py::arg("valid_ms") = py::none())
       .def("take_notices", &CoreState::take_notices)
       .def("before_fork", &CoreState::before_fork, py::call_guard<WithoutGil>())
       .def("after_fork", &CoreState::after_fork, py::call_guard<WithoutGil>())

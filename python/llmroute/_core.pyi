@@ -4,7 +4,7 @@ Everything here may be used from any thread, with or without a GIL. What fails r
 `llmroute.errors` has for its kind.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NoReturn, final
 
 build_id: Final[str]
@@ -350,6 +350,11 @@ class Core:
 
     def pretend(self, deployment: str, state: str) -> None:
         """Make a deployment look ``down`` or ``limited``, as failures would. For policy tests."""
+
+    def report_load(
+        self, deployment: str, gauges: Mapping[str, float], valid_ms: float | None = None
+    ) -> None:
+        """Say how busy a deployment is, by gauge: ``queue``, ``running``, ``kv_cache`` ..."""
 
     def store_put(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
         """Write to the state store; may wait for a disk. Without `ttl_s` it stays."""

@@ -137,6 +137,12 @@ class Dispatcher {
   // Feeds the board an outcome of an attempt that nobody made: for what-if questions and tests.
   void pretend(DeploymentIndex deployment, std::uint16_t key, Instant now, const Outcome& outcome);
 
+  // What the deployment says of its load, or somebody of it; see health/load.h.
+  void report_load(DeploymentIndex deployment, Instant now, const LoadReading& reading,
+                   Duration valid) {
+    board_.report_load(deployment, now, reading, valid);
+  }
+
   // The time that filters and policy took, for the decision; the driver has the clock.
   void note_planned(RequestId request, Duration planned);
   // What the cache said of it before it came here.

@@ -28,6 +28,37 @@ void blame_key(DeploymentHealth& h, std::uint16_t key, Instant now, const Failur
   }
 }
 
+// What makes an answer a cold start, in milliseconds that it took longer; 0: nothing.
+float cold_ms(const DeploymentHealth& h, const Outcome& outcome, const Work& work) {
+  if (!outcome.ok()) return 0;
+  if (outcome.load) {
+    const bool loaded = *outcome.load >= Duration(defaults::kColdLoad);
+    return loaded ? static_cast<float>(to_ms(*outcome.load)) : 0;
+  }
+  const Latency& warm = h.get<Latency>();
+  if (!warm.measured()) return 0;
+  if (outcome.content_started && outcome.ttft) {
+    return ColdStart::extra_ms(work.idle, to_ms(*outcome.ttft), warm.expected_ttft_ms(work));
+  }
+  return ColdStart::extra_ms(work.idle, to_ms(outcome.total), warm.expected_total_ms(work));
+}
+
+// The first answer of all went into the latency; it goes out again where it was a cold start.
+void judge_first(DeploymentHealth& h, Instant now, const Outcome& outcome, const Work& work) {
+  if (!outcome.ok() || work.cold_ms > 0) return;
+  Work done = work;
+  if (outcome.usage.reported) done.output = outcome.usage.output;
+  const double ms = to_ms(outcome.total) / total_work(done);
+  ColdStart& cold = h.get<ColdStart>();
+  if (cold.unmasks_first(ms)) {
+    h.get<Latency>().forget();
+    if (outcome.content_started && outcome.ttft) {
+      h.get<Latency>().on_first_content(now, *outcome.ttft, work);
+    }
+  }
+  cold.note_first(work.idle, ms);
+}
+
 }  // namespace
 
 void Board::configure(const Inventory& inventory) {
@@ -46,9 +77,12 @@ void Board::configure(const Inventory& inventory) {
   health_ = std::move(health);
   identities_ = std::move(identities);
   hot_.assign(health_.size(), Hot{});
+  loads_.assign(health_.size(), LoadView{});
   // The keys of a pool begin anew, so nothing is known that a time would be needed for.
   for (std::size_t i = 0; i < health_.size(); ++i) {
     refresh(static_cast<DeploymentIndex>(i), Instant{});
+    // Without a time what is told has not expired; a view says itself until when it holds.
+    loads_[i] = health_[i].get<Load>().view(Instant{});
   }
 }
 
@@ -60,7 +94,11 @@ Admission Board::admit_slowly(DeploymentIndex index, Instant now) const {
   const Instant cooling = h.get<Cooldown>().until();
   if (cooling > now) return refused(Reason::cooling_down, cooling - now);
   const Instant exhausted = h.get<RateLimits>().exhausted_until();
-  if (exhausted > now) return refused(Reason::rate_limit_exhausted, exhausted - now);
+  if (exhausted > now) {
+    answer = refused(Reason::rate_limit_exhausted, exhausted - now);
+    answer.b = h.get<RateLimits>().exhausted_window();
+    return answer;
+  }
   const Keys& keys = h.get<Keys>();
   if (!keys.usable(now)) {
     return {Reason::no_usable_key, static_cast<float>(keys.dead()),
@@ -84,6 +122,10 @@ void Board::on_start(DeploymentIndex index, Instant now, Work& work) {
 }
 
 void Board::on_first_content(DeploymentIndex index, Instant now, Duration ttft, Work work) {
+  const Latency& warm = health_[index].get<Latency>();
+  if (warm.measured()) {
+    work.cold_ms = ColdStart::extra_ms(work.idle, to_ms(ttft), warm.expected_ttft_ms(work));
+  }
   health_[index].each([&](auto& signal) { signal.on_first_content(now, ttft, work); });
   refresh(index, now);
 }
@@ -91,6 +133,8 @@ void Board::on_first_content(DeploymentIndex index, Instant now, Duration ttft, 
 void Board::on_outcome(DeploymentIndex index, std::uint16_t key, Instant now,
                        const Outcome& outcome, Work work) {
   DeploymentHealth& h = health_[index];
+  work.cold_ms = cold_ms(h, outcome, work);
+  judge_first(h, now, outcome, work);
   h.each([&](auto& signal) { signal.on_outcome(now, outcome, work); });
   if (outcome.failure && !outcome.cancelled) blame_key(h, key, now, *outcome.failure);
   refresh(index, now);
@@ -106,6 +150,7 @@ void Board::refresh(DeploymentIndex index, Instant now) {
   hot.ttft_p50_ms = static_cast<float>(latency.ttft_p50_ms());
   hot.ttft_p95_ms = static_cast<float>(latency.ttft_p95_ms());
   hot.measured = latency.measured();
+  hot.may_be_cold = h.get<ColdStart>().known();
   hot.in_flight = h.get<InFlight>().attempts();
   hot.failure_share = static_cast<float>(h.get<ErrorRate>().counts(now).failure_share());
   hot.failure_share_at = now;
@@ -113,6 +158,13 @@ void Board::refresh(DeploymentIndex index, Instant now) {
   const Breaker& breaker = h.get<Breaker>();
   hot.plain = breaker.status() == BreakerStatus::closed && breaker.ramp(now) >= 1.0 &&
               h.get<Keys>().all_fresh();
+}
+
+void Board::report_load(DeploymentIndex index, Instant now, const LoadReading& reading,
+                        Duration valid) {
+  Load& load = health_[index].get<Load>();
+  load.report(now, reading, valid, hot_[index].in_flight);
+  loads_[index] = load.view(now);
 }
 
 double Board::penalty_slowly(DeploymentIndex index, Instant now) const {

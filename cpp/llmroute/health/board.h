@@ -37,6 +37,7 @@ struct Hot {
   std::uint32_t in_flight = 0;
   bool plain = true;  // breaker closed, not in slow start, no key dead or cooling
   bool measured = false;
+  bool may_be_cold = false;  // a cold start was seen: idle time matters
 };
 
 class Board {
@@ -55,6 +56,18 @@ class Board {
   double penalty(DeploymentIndex index, Instant now) const {
     const Hot& hot = hot_[index];
     return hot.plain && hot.failure_share <= 0 ? 1.0 : penalty_slowly(index, now);
+  }
+
+  // How busy it says it is; of a view that has expired nothing is known.
+  const LoadView& load(DeploymentIndex index) const { return loads_[index]; }
+  // From its metrics, or from whoever knows. Any number may be absent; what is given is believed for
+  // `valid`.
+  void report_load(DeploymentIndex index, Instant now, const LoadReading& reading, Duration valid);
+  // Milliseconds that a request sent now is expected to take longer because nobody used it lately.
+  double cold_extra_ms(DeploymentIndex index, Instant now) const {
+    const Hot& hot = hot_[index];
+    if (!hot.may_be_cold || hot.in_flight > 0) return 0;
+    return health_[index].get<ColdStart>().expected_ms(now);
   }
 
   // Breaker, cooling, announced limits and keys, in that order; the first that says no gives the
@@ -95,6 +108,7 @@ class Board {
 
   std::vector<DeploymentHealth> health_;
   std::vector<Hot> hot_;                 // parallel
+  std::vector<LoadView> loads_;          // parallel
   std::vector<std::string> identities_;  // parallel; name, provider, model and base URL
 };
 

@@ -28,6 +28,7 @@ void PeakAverage::add(Instant now, double sample) {
 }
 
 void Latency::on_first_content(Instant now, Duration ttft, Work work) {
+  if (work.cold_ms > 0) return;
   const double ms = to_ms(ttft);
   ttft_.add(now, ms / ttft_work(work));
   ttft_sketch_.add(ms);
@@ -37,7 +38,7 @@ void Latency::on_first_content(Instant now, Duration ttft, Work work) {
 }
 
 void Latency::on_outcome(Instant now, const Outcome& outcome, Work work) {
-  if (!outcome.ok()) return;
+  if (!outcome.ok() || work.cold_ms > 0) return;
   const double ms = to_ms(outcome.total);
   // The provider's own count where it gave one: the estimate may be far off.
   if (outcome.usage.reported) work.output = outcome.usage.output;

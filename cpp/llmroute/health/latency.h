@@ -8,7 +8,8 @@
 //   work of a first token = 1 + input tokens / 4,000         (prefill grows with the prompt)
 //   work of a whole reply = (20 + output tokens) / (20 + 256)
 //
-// Only successes count: an instant failure must not look like a fast server. Without data: the
+// Only successes count: an instant failure must not look like a fast server. Cold starts do not: they
+// are learned apart (cold_start.h). Without data: the
 // priors of model/defaults.h, and `measured()` is false.
 #pragma once
 
@@ -40,6 +41,8 @@ class Latency : public Signal {
   void on_first_content(Instant now, Duration ttft, Work work);
   void on_outcome(Instant now, const Outcome& outcome, Work work);
   void describe(Instant, NumberSink& sink) const;
+  // What was measured was no usual answer: begin anew.
+  void forget() { *this = Latency(); }
 
   bool measured() const { return measured_; }
   // Expected milliseconds for work of this size on an idle deployment.

@@ -4,16 +4,19 @@
 #include <tuple>
 
 #include "llmroute/health/breaker.h"
+#include "llmroute/health/cold_start.h"
 #include "llmroute/health/cooldown.h"
 #include "llmroute/health/error_rate.h"
 #include "llmroute/health/in_flight.h"
 #include "llmroute/health/keys.h"
 #include "llmroute/health/latency.h"
+#include "llmroute/health/load.h"
 #include "llmroute/health/rate_limits.h"
 
 namespace llmroute::health {
 
-using SignalList = std::tuple<InFlight, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys>;
+using SignalList =
+    std::tuple<InFlight, ColdStart, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys, Load>;
 
 struct DeploymentHealth {
   SignalList signals;

@@ -76,6 +76,17 @@ void read_labels(const Value& table, Deployment& target) {
   for (const auto& [task, value] : quality->table) target.quality.emplace(task, value.number);
 }
 
+void read_load(const Value& table, Deployment& target) {
+  const Value* load = table.find("load");
+  if (load == nullptr) return;
+  LoadSpec& spec = target.load.emplace();
+  read_text(*load, "metrics", spec.metrics);
+  if (const Value* every = load->find("every_ms")) spec.every = from_ms(every->number);
+  for (std::size_t i = 0; i < spec.names.size(); ++i) {
+    read_text(*load, slugs<LoadGauge>()[i], spec.names[i]);
+  }
+}
+
 // All that a table may say of a deployment apart from its provider and model.
 Result<void> read_own_fields(const Value& table, const std::string& path, const Timeouts& usual,
                              Deployment& target) {
@@ -89,6 +100,7 @@ Result<void> read_own_fields(const Value& table, const std::string& path, const 
   read_labels(table, target);
   read_price(table, target.price);
   read_abilities(table, target);
+  read_load(table, target);
   if (const Value* limits = table.find("limits")) {
     auto limited = read_limits(*limits, child_path(path, "limits"), target.limits);
     if (!limited) return limited;

@@ -35,14 +35,14 @@ LLMROUTE_ENUM(Reason,
               breaker_open,             // a: failures in a row or in window, b: ms to next probe
               breaker_probing,          // a: probes in flight, b: probes allowed
               cooling_down,             // a: ms left
-              rate_limit_exhausted,     // a: ms until reset
-              limit_reached,        // a: index in Limit + kRuleStride * (1 + index in [limits], or
-                                    // 0: its own), b: ms until free; 0: nobody knows
-              budget_exhausted,     // a: index in [budgets], b: ms until its next period
-              price_unknown,        // a: index in [budgets]: it cannot be counted against it
-              priority_not_served,  // a: the request's priority
-              bound_elsewhere,      // the request continues something that another one holds
-              no_usable_key,        // a: keys dead, b: keys in all
+              rate_limit_exhausted,  // a: ms until reset, b: window_code of the limit; 0: unknown
+              limit_reached,         // a: index in Limit + kRuleStride * (1 + index in [limits], or
+                                     // 0: its own), b: ms until free; 0: nobody knows
+              budget_exhausted,      // a: index in [budgets], b: ms until its next period
+              price_unknown,         // a: index in [budgets]: it cannot be counted against it
+              priority_not_served,   // a: the request's priority
+              bound_elsewhere,       // the request continues something that another one holds
+              no_usable_key,         // a: keys dead, b: keys in all
               // By a constraint; a: its index in [[constraints]].
               region_not_allowed, retention_not_allowed, training_not_allowed, provider_not_allowed,
               deployment_not_allowed, tag_missing, price_not_allowed, context_not_allowed,

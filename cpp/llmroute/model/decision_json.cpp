@@ -114,6 +114,11 @@ Json numbers_json(const CandidateRecord& record, const Inventory* inventory) {
     const std::string rule = words::limit_names(record, inventory).rule;
     out["rule"] = rule.empty() ? Json(nullptr) : Json(rule);
   }
+  if (record.reason == Reason::rate_limit_exhausted) {
+    const std::string window = window_name(static_cast<std::uint16_t>(std::max(record.b, 0.0F)));
+    out["limit"] = window.empty() ? Json(nullptr) : Json(window);
+    return out;
+  }
   if (b.empty()) return out;
   const bool unknown = b == "free_in_ms" && !(record.b > 0);
   out[std::string(b)] = unknown ? Json(nullptr) : float_json(record.b);

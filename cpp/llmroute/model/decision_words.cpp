@@ -51,7 +51,7 @@ NumberNames number_names(Reason reason) {
     case Reason::breaker_open: return {"failures", "next_probe_ms"};
     case Reason::breaker_probing: return {"probes_in_flight", "probes_allowed"};
     case Reason::cooling_down: return {"left_ms", ""};
-    case Reason::rate_limit_exhausted: return {"reset_ms", ""};
+    case Reason::rate_limit_exhausted: return {"reset_ms", "limit"};
     case Reason::limit_reached: return {"limit", "free_in_ms"};
     case Reason::budget_exhausted: return {"budget", "free_in_ms"};
     case Reason::price_unknown: return {"budget", ""};
@@ -137,6 +137,12 @@ std::string budget_in_words(const CandidateRecord& c, const Inventory* inventory
   return c.b > 0 ? name + ", free in " + words::duration(static_cast<double>(c.b)) : name;
 }
 
+std::string exhausted_in_words(const CandidateRecord& c) {
+  const std::string window = window_name(static_cast<std::uint16_t>(std::max(c.b, 0.0F)));
+  const std::string when = "resets in " + words::duration(static_cast<double>(c.a));
+  return window.empty() ? when : "0 of its " + window + " left, " + when;
+}
+
 std::string numbers_in_words(const CandidateRecord& c, const Inventory* inventory) {
   const double a = static_cast<double>(c.a);
   const double b = static_cast<double>(c.b);
@@ -152,7 +158,7 @@ std::string numbers_in_words(const CandidateRecord& c, const Inventory* inventor
     case Reason::breaker_probing:
       return words::count(a) + " of " + words::count(b) + " probes under way";
     case Reason::cooling_down: return words::duration(a) + " left";
-    case Reason::rate_limit_exhausted: return "resets in " + words::duration(a);
+    case Reason::rate_limit_exhausted: return exhausted_in_words(c);
     case Reason::limit_reached: return limit_in_words(c, inventory);
     case Reason::budget_exhausted:
     case Reason::price_unknown: return budget_in_words(c, inventory);

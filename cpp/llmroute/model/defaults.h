@@ -55,6 +55,20 @@ inline constexpr double kPriorTtftMs = 600;           // a hosted chat model's u
 inline constexpr double kPriorTotalMs = 3'000;
 inline constexpr double kPriorMsPerToken = 15;
 
+// --- load that servers tell of themselves ---------------------------------------------------------
+// Answers take seconds, and own dispatches are credited in between.
+inline constexpr milliseconds kLoadEvery{1'000};
+inline constexpr milliseconds kLoadTimeout{2'000};         // of one look; at least its period
+inline constexpr int kLoadMisses = 3;                      // looks without an answer: unknown
+inline constexpr milliseconds kReportedLoadAge{10'000};    // a report is believed for so long
+inline constexpr std::size_t kMaxMetricsBytes = 4U << 20;  // vLLM's page has about 100 KB
+
+// --- cold starts --------------------------------------------------------------------------------
+inline constexpr milliseconds kColdIdle{30'000};   // platforms scale to zero after a minute or more
+inline constexpr double kColdFactor = 3.0;         // times the warm expectation, and
+inline constexpr milliseconds kColdMargin{1'000};  // above it: no jitter, and worth avoiding
+inline constexpr milliseconds kColdLoad{500};      // Ollama says 10 to 100 ms of a loaded model
+
 // --- request estimates --------------------------------------------------------------------------
 inline constexpr double kBytesPerToken = 4.0;  // English text, byte-pair encodings
 inline constexpr std::int64_t kGuessedOutputTokens = 256;

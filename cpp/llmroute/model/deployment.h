@@ -15,6 +15,7 @@
 #include "llmroute/base/time.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/model/limits.h"
+#include "llmroute/model/load.h"
 #include "llmroute/model/policy_spec.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/rules.h"
@@ -91,7 +92,8 @@ struct Deployment {
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
-  LimitsSpec limits;  // its own, as its provider's contract has them
+  LimitsSpec limits;             // its own, as its provider's contract has them
+  std::optional<LoadSpec> load;  // absent: only what is reported
   Quirks quirks;
   ParameterSet unsupported;  // from the dialect and the quirks, filled when the inventory is built
   std::optional<Timeouts> timeouts;

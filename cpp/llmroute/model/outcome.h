@@ -8,6 +8,7 @@
 
 #include "llmroute/base/error.h"
 #include "llmroute/base/time.h"
+#include "llmroute/model/announced.h"
 #include "llmroute/model/usage.h"
 
 namespace llmroute {
@@ -15,17 +16,6 @@ namespace llmroute {
 // Whose fault a failure is; decides what it may do to a deployment's health.
 LLMROUTE_ENUM(Fault, nobody, caller, deployment, key, router);
 Fault fault_of(ErrorKind kind);
-
-// Limits that a provider announced in its response headers; absent where it said nothing.
-struct AnnouncedLimits {
-  std::optional<std::int64_t> requests_limit, requests_remaining;
-  std::optional<std::int64_t> tokens_limit, tokens_remaining;
-  std::optional<Duration> requests_reset, tokens_reset;  // from now
-  bool any() const {
-    return requests_limit || requests_remaining || tokens_limit || tokens_remaining ||
-           requests_reset || tokens_reset;
-  }
-};
 
 struct Failure {
   ErrorKind kind = ErrorKind::server_error;
@@ -51,6 +41,7 @@ struct Outcome {
   std::optional<Duration> connect;  // absent on a reused connection
   std::optional<Duration> ttft;     // first content; for whole replies the first body byte
   Duration total{};
+  std::optional<Duration> load;  // that the server spent on loading the model, where it says so
   AnnouncedLimits limits;
   std::string finish_reason;      // canonical, OpenAI's words
   std::string raw_finish_reason;  // the provider's own word

@@ -37,6 +37,8 @@ constexpr Shape kSecret = secret_text();
 constexpr Shape kSecrets = list_of(kSecret, 0, kMaxKeys);
 constexpr Shape kBaseUrl = text_of(check_base_url);
 constexpr Shape kProxy = text_of(check_proxy);
+constexpr Shape kMetricsUrl = text_of(check_metrics_url);
+constexpr Shape kMetric = text_of(check_metric);
 constexpr Shape kHeaderValue = text_of(check_header_value);
 constexpr Shape kHeaders = map_of(kHeaderValue, 64, check_header_name);
 constexpr Shape kTags = list_of(kPlain, 0, 64);
@@ -131,6 +133,25 @@ constexpr std::array kProviderFields = {
 constexpr Shape kProvider = table_of(kProviderFields);
 constexpr Shape kProviders = map_of(kProvider, 1'000, check_name);
 
+constexpr double kMaxLoadEveryMs = 600'000;  // older is no news
+constexpr Shape kLoadEvery = number_of(Kind::number, 50, kMaxLoadEveryMs);
+constexpr std::array kLoadFields = {
+    Field{"metrics",
+          &kMetricsUrl,
+          "its Prometheus page, as http://127.0.0.1:8000/metrics",
+          {},
+          {},
+          true},
+    Field{"every_ms", &kLoadEvery, "between two looks; after three without an answer it is unknown",
+          ms(defaults::kLoadEvery), "ms"},
+    Field{"queue", &kMetric, "the metric of waiting requests; default: the servers' known names"},
+    Field{"running", &kMetric, "of requests that are worked on"},
+    Field{"kv_cache", &kMetric, "of the share of the key-value cache in use, 0 to 1"},
+    Field{"utilisation", &kMetric, "of the share of the processor in use, 0 to 1"},
+    Field{"tokens_per_second", &kMetric, "of the tokens it generates"},
+};
+constexpr Shape kLoad = table_of(kLoadFields);
+
 constexpr std::array kDeploymentFields = {
     Field{"provider", &kName, "an entry of the provider catalogue or of [providers]"},
     Field{"model", &kName, "the provider's own name of the model"},
@@ -150,6 +171,7 @@ constexpr std::array kDeploymentFields = {
           "Wh"},
     Field{"price", &kPrice, "what tokens cost; default: unknown, never free"},
     Field{"limits", &kDeploymentLimits, "what it may be sent; default: anything"},
+    Field{"load", &kLoad, "where it says how busy it is; default: nowhere"},
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
     Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
     Field{"lacks", &kCapabilities, "what it cannot do; all else is assumed"},

@@ -144,6 +144,27 @@ std::string check_base_url(std::string_view text) {
   return check_authority(authority);
 }
 
+std::string check_metrics_url(std::string_view text) {
+  if (has_space_or_control(text)) return "holds a space or a control character";
+  return check_base_url(text.substr(0, text.find('?')));
+}
+
+std::string check_metric(std::string_view text) {
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == ':';
+  };
+  std::size_t length = 0;
+  while (length < text.size() && in_name(text[length])) ++length;
+  const std::string_view rest = text.substr(length);
+  const bool labelled = rest.size() > 2 && rest.front() == '{' && rest.back() == '}' &&
+                        rest.find("=\"") != std::string_view::npos;
+  if (length == 0 || (text.front() >= '0' && text.front() <= '9') || !(rest.empty() || labelled)) {
+    return "must be the name of a metric, or name{label=\"value\"}";
+  }
+  return {};
+}
+
 std::string check_proxy(std::string_view text) {
   static constexpr std::array<std::string_view, 4> kSchemes = {"http://", "https://", "socks5://",
                                                                "socks5h://"};

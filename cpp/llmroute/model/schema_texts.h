@@ -10,6 +10,8 @@ namespace llmroute::schema {
 std::string check_name(std::string_view text);         // of groups, deployments, providers
 std::string check_secret_text(std::string_view text);  // never quotes it
 std::string check_base_url(std::string_view text);     // http(s), host, no credentials; api-version
+std::string check_metrics_url(std::string_view text);  // the same, with a query
+std::string check_metric(std::string_view text);       // name or name{label="value"}
 std::string check_proxy(std::string_view text);        // http, https, socks5(h)
 std::string check_header_name(std::string_view text);  // an RFC 9110 token that is ours to give
 std::string check_header_value(std::string_view text);  // no control characters but tab

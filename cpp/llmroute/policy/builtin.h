@@ -32,6 +32,7 @@ std::unique_ptr<Policy> make_ordered(const Group&, const PolicyOptions&);
 std::unique_ptr<Policy> make_weighted(const Group&, const PolicyOptions&);
 std::unique_ptr<Policy> make_round_robin(const Group&, const PolicyOptions&);
 std::unique_ptr<Policy> make_least_in_flight(const Group&, const PolicyOptions&);
+std::unique_ptr<Policy> make_least_loaded(const Group&, const PolicyOptions&);
 std::unique_ptr<Policy> make_least_latency(const Group&, const PolicyOptions&);
 std::unique_ptr<Policy> make_least_cost(const Group&, const PolicyOptions&);
 std::unique_ptr<Policy> make_power_of_two(const Group&, const PolicyOptions&);

@@ -1,16 +1,19 @@
 // least_latency: where the answer is expected soonest.
 //
-//   score = expected milliseconds x (attempts in flight + 1) x penalty / weight x (1 + jitter x u)
+//   score = (expected milliseconds + expected cold start)
+//           x (attempts in flight + 1) x penalty / weight x (1 + jitter x u)
 //
 // Expected milliseconds are the deployment's peak EWMA of total time per unit of work, times the work
 // of this request (see health/latency.h), so long requests do not make a deployment look slow. An
 // average that no answer has renewed is believed less and less: it fades by 1 / (1 + t + t^2 / 2), t
 // in time constants since the last answer (close to e^-t), down to a little more than the quickest
-// average. So one that was slow is asked again when the others are busy, and not before. The
-// in-flight term keeps callers from meeting at the quickest one, and u, uniform in [0, 1), parts
-// near-ties: plain greedy latency is unstable. A member without data is taken to be as quick as the
-// quickest measured one while it is idle, so it gets its chance, and to have the prior when it is not.
-// Knobs: jitter, 0 to 1, default 0.1. Source: Finagle's peak EWMA balancer.
+// average. So one that was slow is asked again when the others are busy, and not before. The expected
+// cold start is how likely the deployment is cold after it was idle, times what that has taken so far
+// (health/cold_start.h); 0 where none was seen. The in-flight term keeps callers from meeting at the
+// quickest one, and u, uniform in [0, 1), parts near-ties: plain greedy latency is unstable. A member
+// without data is taken to be as quick as the quickest measured one while it is idle, so it gets its
+// chance, and to have the prior when it is not. Knobs: jitter, 0 to 1, default 0.1. Source: Finagle's
+// peak EWMA balancer.
 #include <algorithm>
 #include <limits>
 
@@ -38,7 +41,8 @@ inline double answer_ms(const RankContext& context, const Ranked& c, double work
   const bool try_it = !hot.measured && hot.in_flight == 0;
   const double average =
       try_it ? std::min(quickest, hot.total_average_ms) : faded(hot, context.now, quickest);
-  return average * work * load_of(context, c);
+  const double cold = context.board.cold_extra_ms(c.deployment, context.now);
+  return (average * work + cold) * load_of(context, c);
 }
 
 }  // namespace

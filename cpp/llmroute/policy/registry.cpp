@@ -10,6 +10,9 @@ namespace {
 constexpr std::array kLatencyOptions = {OptionSchema{
     "jitter", 0.1, 0.0, 1.0, "share", "random part of the score that parts near-ties"}};
 
+constexpr std::array kLoadedOptions = {OptionSchema{"queue_weight", 4.0, 1.0, 1'000.0, "requests",
+                                                    "running ones that a waiting one counts for"}};
+
 constexpr double kMostWeight = 1'000;
 constexpr OptionSchema weight_of(std::string_view term, std::string_view meaning,
                                  double fallback = 0) {
@@ -48,7 +51,9 @@ constexpr std::array kPolicies = {
     PolicyEntry{"round_robin", 1, "in turn, smoothly by weight", {}, make_round_robin},
     PolicyEntry{
         "least_in_flight", 1, "where the fewest attempts are under way", {}, make_least_in_flight},
-    PolicyEntry{"least_latency", 2, "where the answer is expected soonest", kLatencyOptions,
+    PolicyEntry{"least_loaded", 1, "where the least is queued and running, by its own word",
+                kLoadedOptions, make_least_loaded},
+    PolicyEntry{"least_latency", 3, "where the answer is expected soonest", kLatencyOptions,
                 make_least_latency},
     PolicyEntry{"least_cost", 1, "the cheapest for this request", {}, make_least_cost},
     PolicyEntry{"power_of_two", 2, "the less loaded of two drawn by chance", {}, make_power_of_two},

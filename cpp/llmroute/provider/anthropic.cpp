@@ -86,19 +86,7 @@ class Anthropic final : public Dialect {
   }
 
   AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    AnnouncedLimits limits = read_limit_headers(headers, "anthropic-ratelimit-", true, now);
-    if (limits.tokens_remaining) return limits;
-    // Only the separate families: the tighter of the two is what will stop us.
-    for (const std::string_view prefix :
-         {"anthropic-ratelimit-input-", "anthropic-ratelimit-output-"}) {
-      const AnnouncedLimits family = read_limit_headers(headers, prefix, true, now);
-      if (!family.tokens_remaining) continue;
-      if (limits.tokens_remaining && *limits.tokens_remaining <= *family.tokens_remaining) continue;
-      limits.tokens_limit = family.tokens_limit;
-      limits.tokens_remaining = family.tokens_remaining;
-      limits.tokens_reset = family.tokens_reset;
-    }
-    return limits;
+    return read_limit_headers(headers, now);
   }
 };
 

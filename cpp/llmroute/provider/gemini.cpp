@@ -159,7 +159,7 @@ class Gemini final : public Dialect {
 
   // The provider itself announces none; gateways in front of it do.
   AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, "x-ratelimit-", false, now);
+    return read_limit_headers(headers, now);
   }
 
  private:

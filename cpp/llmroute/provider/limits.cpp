@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <string>
 
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
@@ -18,13 +17,6 @@ std::optional<double> read_number(std::string_view text) {
   const auto [past, problem] = std::from_chars(text.data(), end, value);
   if (problem != std::errc() || past != end || !std::isfinite(value)) return std::nullopt;
   return value;
-}
-
-std::optional<std::int64_t> read_count(std::optional<std::string_view> text) {
-  if (!text) return std::nullopt;
-  const auto value = read_number(trim(*text));
-  if (!value || *value < 0 || *value > 9e15) return std::nullopt;
-  return static_cast<std::int64_t>(*value);
 }
 
 std::optional<Duration> believable(double ms) {
@@ -163,27 +155,6 @@ std::optional<Duration> read_retry_after(const wire::Headers& headers, WallTime 
   const std::string_view text = trim(*header);
   if (const auto number = read_number(text)) return believable(*number * 1000);
   return until(read_http_date(text), now);
-}
-
-AnnouncedLimits read_limit_headers(const wire::Headers& headers, std::string_view prefix,
-                                   bool what_first, WallTime now) {
-  const auto get = [&](std::string_view kind, std::string_view what) {
-    const std::string name = what_first ? std::string(prefix).append(what).append("-").append(kind)
-                                        : std::string(prefix).append(kind).append("-").append(what);
-    return headers.find(name);
-  };
-  const auto reset = [&](std::string_view what) {
-    const auto text = get("reset", what);
-    return text ? read_reset(*text, now) : std::nullopt;
-  };
-  AnnouncedLimits limits;
-  limits.requests_limit = read_count(get("limit", "requests"));
-  limits.requests_remaining = read_count(get("remaining", "requests"));
-  limits.requests_reset = reset("requests");
-  limits.tokens_limit = read_count(get("limit", "tokens"));
-  limits.tokens_remaining = read_count(get("remaining", "tokens"));
-  limits.tokens_reset = reset("tokens");
-  return limits;
 }
 
 }  // namespace llmroute::provider

@@ -1,11 +1,11 @@
-// Times and limits in response headers.
+// Times in response headers; limits are read by limit_headers.h.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
 #include "llmroute/base/time.h"
-#include "llmroute/model/outcome.h"
+#include "llmroute/provider/limit_headers.h"
 #include "llmroute/wire/http.h"
 
 namespace llmroute::provider {
@@ -21,10 +21,5 @@ std::optional<Duration> read_retry_after(const wire::Headers& headers, WallTime 
 std::optional<WallTime> read_http_date(std::string_view text);
 // "2026-05-01T12:00:00Z" with optional fraction and offset, or nothing.
 std::optional<WallTime> read_rfc3339(std::string_view text);
-
-// One family of limit headers: `prefix` + "limit-" / "remaining-" / "reset-" + what, the x-ratelimit
-// form; with `what_first` prefix + what + "-limit" ..., the anthropic-ratelimit form.
-AnnouncedLimits read_limit_headers(const wire::Headers& headers, std::string_view prefix,
-                                   bool what_first, WallTime now);
 
 }  // namespace llmroute::provider

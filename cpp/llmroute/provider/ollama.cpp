@@ -143,7 +143,7 @@ class Ollama final : public Dialect {
 
   // The server has none; one that stands before it may.
   AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, "x-ratelimit-", false, now);
+    return read_limit_headers(headers, now);
   }
 };
 

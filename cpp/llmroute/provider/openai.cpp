@@ -112,7 +112,7 @@ class OpenAi final : public Dialect {
   }
 
   AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, "x-ratelimit-", false, now);
+    return read_limit_headers(headers, now);
   }
 };
 

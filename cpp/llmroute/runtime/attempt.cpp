@@ -223,6 +223,7 @@ void Attempt::succeed(const provider::ReplySummary& summary) {
   outcome.usage = billed_usage(summary.usage, std::nullopt);
   outcome.finish_reason = summary.finish_reason;
   outcome.raw_finish_reason = summary.raw_finish_reason;
+  outcome.load = summary.load;
   end(std::move(outcome));
 }
 

@@ -28,11 +28,33 @@ Driver::Driver(net::Loop& loop, Brain& brain, State& state, ReplyCache& cache)
       brain_(brain),
       state_(state),
       transport_(loop),
+      load_poller_(loop, transport_,
+                   [this](const Deployment& deployment, const LoadReading& reading,
+                          Duration valid) { tell_load(deployment, reading, valid); }),
       flights_(loop, cache, brain.in_flight, *this) {}
 
 void Driver::start() {
   loop_.call_at(add_saturated(loop_.now(), defaults::kStoreExpiry), [this] { start(); });
   state_.expire(loop_.clock().wall_now());
+}
+
+void Driver::reconfigured() {
+  if (closing_) return;
+  InventoryPtr inventory;
+  {
+    const std::lock_guard lock(brain_.mutex);
+    inventory = brain_.dispatcher.inventory();
+  }
+  load_poller_.configure(std::move(inventory));
+}
+
+// The inventory may have changed since the look began: by name and place, not by index.
+void Driver::tell_load(const Deployment& deployment, const LoadReading& reading, Duration valid) {
+  const std::lock_guard lock(brain_.mutex);
+  const Inventory& inventory = *brain_.dispatcher.inventory();
+  const auto index = inventory.find_deployment(deployment.name);
+  if (!index || inventory.deployments[*index].base_url != deployment.base_url) return;
+  brain_.dispatcher.report_load(*index, loop_.now(), reading, valid);
 }
 
 // --- events from callers ------------------------------------------------------------------------
@@ -113,6 +135,7 @@ void Driver::read_on(const ActiveRequest& active) {
 
 void Driver::close() {
   closing_ = true;
+  load_poller_.stop();
   flights_.close();
   std::vector<Ticket> tickets;
   tickets.reserve(by_ticket_.size());

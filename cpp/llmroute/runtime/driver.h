@@ -21,6 +21,7 @@
 #include "llmroute/runtime/completion.h"
 #include "llmroute/runtime/flights.h"
 #include "llmroute/runtime/key_ring.h"
+#include "llmroute/runtime/load_poller.h"
 #include "llmroute/runtime/mirror.h"
 #include "llmroute/runtime/state.h"
 #include "llmroute/runtime/submission.h"
@@ -59,6 +60,8 @@ class Driver final : public AttemptHost, private FlightHost {
 
   // Begins what repeats by itself.
   void start();
+  // Another inventory is there.
+  void reconfigured();
   void submit(Submission submission) override;
   void cancel(Ticket ticket);
   void resume(Ticket ticket, std::size_t bytes);
@@ -90,6 +93,7 @@ class Driver final : public AttemptHost, private FlightHost {
   void tell_mirror(const ChatRequest& request, const Decision& decision);
   void report(ActiveRequest& active, std::uint32_t attempt, Outcome outcome,
               std::vector<std::string> dropped);
+  void tell_load(const Deployment& deployment, const LoadReading& reading, Duration valid);
   void on_timer(engine::RequestId id);
   void on_lease(std::uint64_t number, const Result<store::Grant>& grant);
   void finish(ActiveRequest& active, Completion completion);
@@ -102,6 +106,7 @@ class Driver final : public AttemptHost, private FlightHost {
   Brain& brain_;
   State& state_;
   net::Transport transport_;
+  LoadPoller load_poller_;
   Flights flights_;
   std::unordered_map<engine::RequestId, std::unique_ptr<ActiveRequest>> active_;
   std::unordered_map<Ticket, engine::RequestId> by_ticket_;

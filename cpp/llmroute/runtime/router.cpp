@@ -3,6 +3,7 @@
 #include <atomic>
 #include <optional>
 
+#include "llmroute/base/text.h"
 #include "llmroute/runtime/driver.h"
 #include "llmroute/runtime/notices.h"
 #include "llmroute/runtime/state.h"
@@ -43,10 +44,13 @@ class Router::Impl {
                         "state.path");
     }
     auto keys = std::make_shared<KeyRing>(*inventory);
-    const std::lock_guard lock(brain_.mutex);
-    if (auto done = brain_.dispatcher.configure(inventory); !done) return done;
-    brain_.keys = std::move(keys);
-    cache_.configure(std::move(inventory));
+    {
+      const std::lock_guard lock(brain_.mutex);
+      if (auto done = brain_.dispatcher.configure(inventory); !done) return done;
+      brain_.keys = std::move(keys);
+      cache_.configure(std::move(inventory));
+    }
+    post([this] { driver_->reconfigured(); });
     return {};
   }
 
@@ -59,7 +63,10 @@ class Router::Impl {
     restore_experiments();
     loop_.emplace(clock_, "llmroute");
     driver_.emplace(*loop_, brain_, *state_, cache_);
-    loop_->post([this] { driver_->start(); });
+    loop_->post([this] {
+      driver_->start();
+      driver_->reconfigured();
+    });
     return {};
   }
 
@@ -202,6 +209,11 @@ class Router::Impl {
   std::shared_ptr<store::StateStore> store() const { return state_ ? state_->store() : nullptr; }
 
  private:
+  void post(net::Loop::Task task) {
+    const std::lock_guard lock(inbox_mutex_);
+    if (!closed_ && loop_) loop_->post(std::move(task));
+  }
+
   void close_state() {
     std::vector<std::pair<std::string, std::int64_t>> unspent;
     {
@@ -343,6 +355,33 @@ std::vector<CandidateView> Router::candidates(const ChatRequest& request) const 
 
 Result<void> Router::feedback(const std::string& request_id, double score) {
   return impl_->feedback(request_id, score);
+}
+
+Result<void> Router::report_load(std::string_view deployment, const LoadReading& reading,
+                                 Duration valid) {
+  if (!reading.any()) {
+    return make_error(ErrorKind::invalid_argument, "says nothing; give at least one number");
+  }
+  for (std::size_t i = 0; i < reading.values.size(); ++i) {
+    const auto gauge = static_cast<LoadGauge>(i);
+    if (!reading.values[i] || plausible(gauge, *reading.values[i])) continue;
+    const bool share = gauge == LoadGauge::kv_cache || gauge == LoadGauge::utilisation;
+    return make_error(ErrorKind::invalid_argument,
+                      share ? "must be from 0 to 1" : "must be 0 or more",
+                      std::string(slug(gauge)));
+  }
+  if (valid <= Duration::zero()) {
+    return make_error(ErrorKind::invalid_argument, "must be more than 0", "valid_ms");
+  }
+  Brain& brain = impl_->brain();
+  const std::lock_guard lock(brain.mutex);
+  const auto index = brain.dispatcher.inventory()->find_deployment(deployment);
+  if (!index) {
+    return make_error(ErrorKind::invalid_argument,
+                      "unknown deployment \"" + ellipsize(deployment, 60) + "\"", "deployment");
+  }
+  brain.dispatcher.report_load(*index, impl_->clock().now(), reading, valid);
+  return {};
 }
 
 std::string Router::health_json() const {

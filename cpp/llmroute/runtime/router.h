@@ -71,6 +71,11 @@ class Router {
   std::vector<CandidateView> candidates(const ChatRequest& request) const;
   // What somebody makes of an answer; see Dispatcher::feedback. Any thread.
   Result<void> feedback(const std::string& request_id, double score);
+  // What somebody knows of a deployment's load, believed for `valid`; health/load.h says what becomes
+  // of it. Any thread. ErrorKind::invalid_argument for an unknown deployment, a value that cannot
+  // be, and no value at all.
+  Result<void> report_load(std::string_view deployment, const LoadReading& reading,
+                           Duration valid = defaults::kReportedLoadAge);
   // {"deployment": {"usable": true, "reason": "kept", "signal": number, ...}, ...}
   std::string health_json() const;
   // What experiments have seen, see engine/experiments.h.

@@ -177,45 +177,6 @@ TEST(CooldownSignal, DoublesOnceForAllThatWereUnderWayTogether) {
   EXPECT_EQ(cooldown.until(), kStart + milliseconds(19) + defaults::kCooldown);
 }
 
-TEST(RateLimitsSignal, BlocksOnlyWhatIsUsedUpAndComesBack) {
-  RateLimits limits;
-  Outcome outcome;
-  outcome.limits.requests_remaining = 2;
-  outcome.limits.requests_reset = seconds(5);
-  limits.on_outcome(kStart, outcome, {});
-  Work work{Tokens{10}, {}};
-  limits.on_start(kStart, work);
-  EXPECT_LE(limits.exhausted_until(), kStart);
-  limits.on_start(kStart, work);
-  EXPECT_EQ(limits.exhausted_until(), kStart + seconds(5)) << "own dispatches count";
-  RateLimits no_reset;
-  outcome.limits = {};
-  outcome.limits.tokens_remaining = 0;
-  no_reset.on_outcome(kStart, outcome, {});
-  EXPECT_LE(no_reset.exhausted_until(), kStart) << "without a reset nothing is blocked for ever";
-  outcome.limits.tokens_reset = seconds(86'000);
-  no_reset.on_outcome(kStart, outcome, {});
-  EXPECT_LE(no_reset.exhausted_until(), kStart) << "nor for a day";
-}
-
-TEST(RateLimitsSignal, SaysWhatShareIsUsedUp) {
-  RateLimits limits;
-  EXPECT_EQ(limits.used(kStart), 0);
-  Outcome outcome;
-  outcome.limits.requests_remaining = 40;
-  outcome.limits.requests_reset = seconds(5);
-  limits.on_outcome(kStart, outcome, {});
-  EXPECT_EQ(limits.used(kStart), 0) << "of how many, it did not say";
-  outcome.limits.requests_limit = 50;
-  outcome.limits.tokens_limit = 1'000;
-  outcome.limits.tokens_remaining = 300;
-  outcome.limits.tokens_reset = seconds(2);
-  limits.on_outcome(kStart, outcome, {});
-  EXPECT_NEAR(limits.used(kStart), 0.7, 1e-9) << "the scarcer of the two";
-  EXPECT_NEAR(limits.used(kStart + seconds(3)), 0.2, 1e-9);
-  EXPECT_EQ(limits.used(kStart + seconds(6)), 0);
-}
-
 TEST(KeysSignal, RotatesKillsAndCools) {
   Keys keys;
   Deployment d;

@@ -70,6 +70,21 @@ TEST(ParseConfig, ADeploymentMayHaveLimits) {
   EXPECT_FALSE(deployment(inventory, "b").limits.any());
 }
 
+TEST(ParseConfig, ADeploymentMayHaveALoad) {
+  const Inventory whole = parsed(kWholeConfig);
+  const auto& load = deployment(whole, "eu").load;
+  ASSERT_TRUE(load);
+  EXPECT_EQ(load->metrics, "http://gpu:8000/metrics?all=1");
+  EXPECT_EQ(load->every, milliseconds(500));
+  EXPECT_EQ(load->names, (std::array<std::string, 5>{"q{a=\"1\"}", "r", "k", "u", "t"}));
+  EXPECT_FALSE(deployment(whole, "local").load);
+  const Inventory inventory = parsed(R"({"deployments": {
+      "a": {"base_url": "http://127.0.0.1:1", "model": "m",
+            "load": {"metrics": "http://127.0.0.1:1/metrics"}}}})");
+  EXPECT_EQ(deployment(inventory, "a").load->every, Duration(defaults::kLoadEvery));
+  EXPECT_EQ(deployment(inventory, "a").load->names[0], "") << "the known ones";
+}
+
 TEST(ParseConfig, AHedgeHasDefaults) {
   const Inventory inventory = parsed(R"({"groups": {
       "g": {"deployments": ["openai/a"], "hedge": {}},

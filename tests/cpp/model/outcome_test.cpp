@@ -39,13 +39,6 @@ TEST(FaultOf, EveryKindHasItsParty) {
   for (const auto& [kind, fault] : expected) EXPECT_EQ(fault_of(kind), fault) << slug(kind);
 }
 
-TEST(AnnouncedLimits, AnyOneOfThemCounts) {
-  EXPECT_FALSE(AnnouncedLimits{}.any());
-  AnnouncedLimits limits;
-  limits.tokens_reset = seconds(1);
-  EXPECT_TRUE(limits.any());
-}
-
 TEST(Outcome, OkMeansNeitherFailedNorCancelled) {
   Outcome outcome;
   EXPECT_TRUE(outcome.ok());

@@ -95,6 +95,23 @@ TEST(CheckText, BaseUrls) {
                                  {"http://[::1]:x/v1", "port"}});
 }
 
+TEST(CheckText, MetricsAndTheirPage) {
+  expect_faults(check_metrics_url, {{"http://127.0.0.1:8000/metrics", ""},
+                                    {"https://gpu/metrics?format=text", ""},
+                                    {"http://gpu/metrics?a b", "space"},
+                                    {"http://user:word@gpu/metrics", "no user name"},
+                                    {"gpu:8000/metrics", "must begin"}});
+  expect_faults(check_metric, {{"vllm:num_requests_waiting", ""},
+                               {"_a1", ""},
+                               {"jobs{state=\"queued\"}", ""},
+                               {"", "must be the name"},
+                               {"1a", "must be the name"},
+                               {"a b", "must be the name"},
+                               {"a{}", "must be the name"},
+                               {"a{b=1}", "must be the name"},
+                               {"a{b=\"1\"", "must be the name"}});
+}
+
 TEST(CheckText, Proxies) {
   expect_faults(check_proxy, {{"http://proxy:3128", ""},
                               {"socks5h://user:p@ss@proxy:1080", ""},

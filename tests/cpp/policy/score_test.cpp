@@ -120,9 +120,10 @@ TEST(Headroom, HearsWhatTheProviderAnnounces) {
   fleet.configure();
   health::Work work;
   Outcome outcome;
-  outcome.limits.requests_limit = 100;
-  outcome.limits.requests_remaining = 30;
-  outcome.limits.requests_reset = seconds(30);
+  AnnouncedWindow* window = outcome.limits.add(LimitUnit::requests);
+  window->limit = 100;
+  window->remaining = 30;
+  window->reset = seconds(30);
   fleet.board.on_start(0, fleet.now, work);
   fleet.board.on_outcome(0, 0, fleet.now, outcome, work);
   EXPECT_EQ(fleet.first(), 1U);

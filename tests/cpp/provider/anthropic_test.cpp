@@ -37,25 +37,17 @@ TEST(Anthropic, CarriesALargeImageWithoutTouchingItsBytes) {
   EXPECT_NE(encoded->http.body.find("\"data\":\"" + image + "\""), std::string::npos);
 }
 
-TEST(Anthropic, TakesTheTighterTokenFamily) {
+TEST(Anthropic, ReadsItsTokenFamiliesApart) {
   wire::Headers headers;
   headers.add("anthropic-ratelimit-requests-remaining", "49");
-  headers.add("anthropic-ratelimit-requests-reset", "1970-01-01T00:00:09Z");
   headers.add("anthropic-ratelimit-input-tokens-remaining", "900");
-  headers.add("anthropic-ratelimit-input-tokens-reset", "1970-01-01T00:00:05Z");
   headers.add("anthropic-ratelimit-output-tokens-remaining", "40");
   headers.add("anthropic-ratelimit-output-tokens-reset", "1970-01-01T00:00:07Z");
   const AnnouncedLimits limits = find_dialect("anthropic")->read_limits(headers, WallTime{});
-  EXPECT_EQ(limits.requests_remaining, 49);
-  EXPECT_EQ(limits.tokens_remaining, 40);
-  EXPECT_EQ(limits.tokens_reset, Duration(seconds(7)));
-}
-
-TEST(Anthropic, LetsOneTokenFamilyBe) {
-  wire::Headers headers;
-  headers.add("anthropic-ratelimit-tokens-remaining", "7000");
-  headers.add("anthropic-ratelimit-input-tokens-remaining", "5");
-  EXPECT_EQ(find_dialect("anthropic")->read_limits(headers, WallTime{}).tokens_remaining, 7000);
+  EXPECT_EQ(limits.find(LimitUnit::requests)->remaining, 49);
+  EXPECT_EQ(limits.find(LimitUnit::input_tokens)->remaining, 900);
+  EXPECT_EQ(limits.find(LimitUnit::output_tokens)->remaining, 40);
+  EXPECT_EQ(limits.find(LimitUnit::output_tokens)->reset, Duration(seconds(7)));
   EXPECT_FALSE(find_dialect("anthropic")->read_limits({}, WallTime{}).any());
 }
 

@@ -95,7 +95,7 @@ TEST(Cohere, ReadsLimitsAndWaits) {
   const auto* dialect = find_dialect("cohere");
   EXPECT_EQ(dialect->classify(head, R"({"message":"slow"})", WallTime{}).retry_after,
             std::optional<Duration>(milliseconds(250)));
-  EXPECT_EQ(dialect->read_limits(head.headers, WallTime{}).requests_remaining, 0);
+  EXPECT_EQ(dialect->read_limits(head.headers, WallTime{}).find(LimitUnit::requests)->remaining, 0);
   EXPECT_FALSE(dialect->read_limits({}, WallTime{}).any());
 }
 

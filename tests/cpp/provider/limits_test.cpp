@@ -61,25 +61,5 @@ TEST(ReadRetryAfter, PrefersMillisecondsAndReadsDates) {
   EXPECT_EQ(read({}), -1);
 }
 
-TEST(ReadLimits, ReadsBothFamilies) {
-  wire::Headers headers;
-  headers.add("x-ratelimit-limit-requests", "500");
-  headers.add("x-ratelimit-remaining-requests", "499");
-  headers.add("x-ratelimit-reset-requests", "120ms");
-  headers.add("x-ratelimit-remaining-tokens", "-4");
-  const AnnouncedLimits openai = read_limit_headers(headers, "x-ratelimit-", false, kNow);
-  EXPECT_EQ(openai.requests_limit, 500);
-  EXPECT_EQ(openai.requests_remaining, 499);
-  EXPECT_EQ(ms(openai.requests_reset), 120);
-  EXPECT_FALSE(openai.tokens_remaining) << "a negative count is unknown";
-  wire::Headers other;
-  other.add("anthropic-ratelimit-tokens-remaining", "7");
-  other.add("anthropic-ratelimit-tokens-reset", "1994-11-06T08:49:47Z");
-  const AnnouncedLimits anthropic = read_limit_headers(other, "anthropic-ratelimit-", true, kNow);
-  EXPECT_EQ(anthropic.tokens_remaining, 7);
-  EXPECT_EQ(ms(anthropic.tokens_reset), 10'000);
-  EXPECT_FALSE(read_limit_headers({}, "x-ratelimit-", false, kNow).any());
-}
-
 }  // namespace
 }  // namespace llmroute::provider

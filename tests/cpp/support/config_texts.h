@@ -43,6 +43,8 @@ inline constexpr char kWholeConfig[] = R"({
                      "cached_input_usd_per_million": 0.08, "cache_write_usd_per_million": 1,
                      "date": "2026-11-01"},
            "limits": {"requests_per_minute": 60, "in_flight": 8, "slow_start_ms": 5000},
+           "load": {"metrics": "http://gpu:8000/metrics?all=1", "every_ms": 500, "queue": "q{a=\"1\"}",
+                    "running": "r", "kv_cache": "k", "utilisation": "u", "tokens_per_second": "t"},
            "context_tokens": 200000, "max_output_tokens": 8192, "lacks": ["audio", "json_schema"]},
     "local": {"provider": "ollama", "model": "llama3", "base_url": "http://127.0.0.1:8000/v1/",
               "dialect": "openai", "api_key": "sk-local-literal", "proxy": "http://proxy:3128",
