@@ -128,6 +128,10 @@ void Standing::on_first_content(DeploymentIndex index, Duration ttft, health::Wo
   }
 }
 
+void Standing::learn(DeploymentIndex index, const Lack& lack, const Facts& facts) {
+  if (const auto there = place(index)) senses_.board.learn(*there, senses_.now, lack, facts);
+}
+
 void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
                           health::Work work) {
   if (const auto there = place(index)) {

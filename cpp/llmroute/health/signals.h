@@ -8,12 +8,14 @@
 #include "llmroute/health/error_rate.h"
 #include "llmroute/health/in_flight.h"
 #include "llmroute/health/keys.h"
+#include "llmroute/health/lacks.h"
 #include "llmroute/health/latency.h"
 #include "llmroute/health/rate_limits.h"
 
 namespace llmroute::health {
 
-using SignalList = std::tuple<InFlight, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys>;
+using SignalList =
+    std::tuple<InFlight, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys, Lacks>;
 
 struct DeploymentHealth {
   SignalList signals;
