@@ -398,7 +398,7 @@ class ContextLengthError(BadRequestError):
 
 
 class CapabilityMismatchError(BadRequestError):
-    """This model lacks what the request needs, such as tools; another one may have it.
+    """The model lacks what the request needs, such as tools; another one may have it.
 
     Examples
     --------

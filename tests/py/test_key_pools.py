@@ -1,4 +1,4 @@
-"""Pools of keys, end to end: dead ones and limited ones, without a charge for turning to another."""
+"""Pools of keys, end to end: turning to another key costs no attempt, whatever the first lacks."""
 
 from __future__ import annotations
 

@@ -50,20 +50,31 @@ bool is_limit(ErrorKind kind) {
   return kind == ErrorKind::rate_limit || kind == ErrorKind::overloaded;
 }
 
-// "invalid_request_error" and "server_error" stand for almost anything: they do not speak where the
-// status says more.
-bool says_less(const Meaning& word, int status) {
-  if (word.cause != Cause::plain || status < 300) return false;
-  return word.kind == ErrorKind::bad_request ||
-         (word.kind == ErrorKind::server_error && is_limit(kind_of_status(status)));
+// "invalid_request_error" and "server_error" stand for almost anything.
+bool is_vague(const Meaning& word) {
+  return word.cause == Cause::plain &&
+         (word.kind == ErrorKind::bad_request || word.kind == ErrorKind::server_error);
 }
 
+// They do not speak where the status says more.
+bool says_less(const Meaning& word, int status) {
+  if (!is_vague(word) || status < 300) return false;
+  return word.kind == ErrorKind::bad_request || is_limit(kind_of_status(status));
+}
+
+struct Reading {
+  Meaning meaning;
+  bool decided = false;  // by a code of one meaning: words can only refine it
+};
+
 // By type, then code, then what is further inside: the finer word wins.
-Meaning by_words(int status, const ErrorFields& fields) {
-  Meaning out{kind_of_status(status)};
+Reading by_words(int status, const ErrorFields& fields) {
+  Reading out{{kind_of_status(status)}, false};
   for (const std::string* word : {&fields.type, &fields.code, &fields.inner_code, &fields.reason}) {
     const auto found = word->empty() ? std::nullopt : meaning_of_word(*word);
-    if (found && !says_less(*found, status)) out = *found;
+    if (!found || says_less(*found, status)) continue;
+    out.meaning = *found;
+    out.decided = !is_vague(*found);
   }
   return out;
 }
@@ -76,21 +87,24 @@ Duration until_googles_midnight(WallTime now) {
 }
 
 // What a sentence adds where no code has said otherwise.
-void read_sentence(int status, const ErrorFields& fields, Meaning& meaning) {
-  if (status < 300 && meaning.kind == ErrorKind::bad_request) status = 400;
+void read_sentence(int status, const ErrorFields& fields, Reading& reading) {
+  if (status < 300 && reading.meaning.kind == ErrorKind::bad_request) status = 400;
   const auto found = meaning_of_sentence(status, fields.message);
-  const bool open = meaning.kind == kind_of_status(status) && meaning.cause == Cause::plain;
-  if (found && (open || found->kind == meaning.kind)) meaning = *found;
+  if (!found || (reading.decided && found->kind != reading.meaning.kind)) return;
+  const Cause cause = reading.meaning.cause;
+  reading.meaning = *found;
+  if (found->cause == Cause::plain) reading.meaning.cause = cause;
 }
 
 Meaning meaning_of(int status, const ErrorFields& fields, std::optional<WallTime> now) {
   if (fields.moderated) return {ErrorKind::content_filter};
-  Meaning meaning = by_words(status, fields);
+  Reading reading = by_words(status, fields);
+  Meaning& meaning = reading.meaning;
   // One request larger than a minute's tokens: waiting cannot help, a larger deployment may.
   if (status == 413 && meaning.kind == ErrorKind::rate_limit) return {ErrorKind::context_length};
+  read_sentence(status, fields, reading);
   // A value that is refused says nothing about other values: only of a parameter is learned.
   if (fields.code == "unsupported_parameter") meaning.lack = lack_of(parameter_named(fields.param));
-  read_sentence(status, fields, meaning);
   if (is_limit(meaning.kind) && fields.retry_delay) meaning.retry_after = fields.retry_delay;
   if (meaning.kind == ErrorKind::rate_limit && fields.per_day) {
     meaning.cause = Cause::daily_quota;

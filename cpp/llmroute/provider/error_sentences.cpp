@@ -45,7 +45,8 @@ struct Sentence {
   ErrorKind kind;
   Cause cause = Cause::plain;
   std::optional<Capability> lacks = {};
-  bool names_parameter = false;  // the last name is the parameter that is refused
+  bool names_parameter = false;           // the last name is the parameter that is refused
+  std::optional<Parameter> refuses = {};  // else this one, where it is known
 };
 
 constexpr std::array kTooLong = {
@@ -301,10 +302,19 @@ constexpr std::array kCapabilities = {
              {},
              {},
              true},
+    Sentence{kRequest,
+             "Web search options not supported with this model.$",
+             capability_mismatch,
+             {},
+             {},
+             false,
+             Parameter::web_search_options},
     // --- what is learned from nothing: a value, or a shape of messages
     Sentence{kRequest, "max_tokens is too large: #. This model supports at most # completion ",
              capability_mismatch},
     Sentence{kRequest, "max_tokens: # > #, which is the maximum allowed number of output tokens ",
+             capability_mismatch},
+    Sentence{kRequest, "This model does not support effort level '%'. Supported levels: ",
              capability_mismatch},
     Sentence{kRequest, "This model does not support assistant message prefill. ",
              capability_mismatch},
@@ -354,6 +364,7 @@ constexpr std::array kLimits = {
 Meaning meaning(const Sentence& sentence, const Caught& caught) {
   Meaning out{sentence.kind, sentence.cause};
   out.lack.capability = sentence.lacks;
+  if (sentence.refuses) out.lack = lack_of(sentence.refuses);
   if (sentence.names_parameter) out.lack = lack_of(parameter_named(caught.name));
   if (sentence.kind != rate_limit) return out;
   const WallTime none{};  // no date is read: there is no hole for one

@@ -35,6 +35,7 @@ constexpr std::array kWords = {
     // --- what a model cannot do
     Word{"unsupported_parameter", capability_mismatch},
     Word{"unsupported_value", capability_mismatch},
+    Word{"unsupported_file", capability_mismatch},
     Word{"not_supported_error", capability_mismatch},    // llama.cpp
     Word{"OperationNotSupported", capability_mismatch},  // Azure: another model's operation
     // --- money and quotas

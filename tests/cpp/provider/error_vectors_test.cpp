@@ -51,7 +51,6 @@ std::string title(const Json& vector) {
   return vector["provider"].get<std::string>() + ": " + vector["name"].get<std::string>();
 }
 
-// A day's quota may have to be waited for by a rule that only a dialect of its own knows.
 TEST(ErrorVectors, GetTheirClass) {
   for (const Json& vector : vectors()) {
     SCOPED_TRACE(title(vector));
@@ -59,6 +58,7 @@ TEST(ErrorVectors, GetTheirClass) {
     EXPECT_EQ(slug(failure.kind), vector["kind"].get<std::string>()) << failure.message;
     EXPECT_EQ(slug(failure.cause), vector.value("cause", "plain"));
     EXPECT_EQ(failure.status, vector["status"].get<int>());
+    EXPECT_EQ(failure.ambiguous, vector.value("ambiguous", false));
     if (vector.contains("code")) {
       EXPECT_EQ(failure.provider_code, vector["code"].get<std::string>());
     }
@@ -117,7 +117,6 @@ TEST(ErrorVectors, AreManyAndEveryClassIsAmongThem) {
   }
 }
 
-// The same error inside a stream that began well: its class is the same wherever a code says it.
 TEST(ErrorVectors, KeepTheirWordsBounded) {
   for (const Json& vector : vectors()) {
     const Failure failure = classified(vector);
