@@ -82,6 +82,7 @@ NumberNames number_names(Reason reason) {
 
 std::string failure(const Failure& failure) {
   std::string out(slug(failure.kind));
+  if (failure.cause != Cause::plain) out.append(", ").append(slug(failure.cause));
   if (failure.status != 0) out += " (" + std::to_string(failure.status) + ")";
   return out;
 }
