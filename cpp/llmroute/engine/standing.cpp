@@ -101,7 +101,7 @@ std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
   if (!same()) return static_cast<std::uint16_t>(rotations % size);
   std::uint16_t key = 0;
   for (std::size_t i = 0; i < size; ++i) {
-    key = senses_.board.pick_key(index, senses_.now).value_or(0);
+    key = senses_.board.pick_key(index, senses_.now);
     if (senses_.ledger.key_has_room(index, key, senses_.now, claims_.tokens())) break;
   }
   return key;

@@ -218,8 +218,9 @@ double Board::penalty_slowly(DeploymentIndex index, Instant now) const {
   return 1.0 / ((1.0 - std::min(share, kWorstShare)) * h.get<Breaker>().ramp(now));
 }
 
-std::optional<std::uint16_t> Board::pick_key(DeploymentIndex index, Instant now) {
-  return health_[index].get<Keys>().pick(now);
+std::uint16_t Board::pick_key(DeploymentIndex index, Instant now) {
+  Keys& keys = health_[index].get<Keys>();
+  return keys.pick(now).value_or(keys.least_bad());
 }
 
 bool Board::trusted(DeploymentIndex index, Instant now) const {

@@ -76,9 +76,9 @@ class Board {
   void on_outcome(DeploymentIndex index, std::uint16_t key, Instant now, const Outcome& outcome,
                   Work work);
 
-  // The first key of the pool that is neither dead nor cooling, rotating for evenness; nothing where
-  // none is usable. A deployment without keys gives 0.
-  std::optional<std::uint16_t> pick_key(DeploymentIndex index, Instant now);
+  // The first key of the pool that is neither dead nor cooling, rotating for evenness; where
+  // none is usable, the one that is back first. A deployment without keys gives 0.
+  std::uint16_t pick_key(DeploymentIndex index, Instant now);
 
   // True where nothing of the recent past speaks against it: breaker closed and not mostly failures
   // in the window. A retry that goes there does not draw on the retry budget.

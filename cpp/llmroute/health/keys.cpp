@@ -41,6 +41,12 @@ std::optional<std::uint16_t> Keys::pick(Instant now) {
   return std::nullopt;
 }
 
+std::uint16_t Keys::least_bad() const {
+  const auto before = [](const Key& a, const Key& b) { return a.until < b.until; };
+  const auto first = std::min_element(keys_.begin(), keys_.end(), before);
+  return static_cast<std::uint16_t>(first == keys_.end() ? 0 : first - keys_.begin());
+}
+
 void Keys::refuse(std::uint16_t key, Instant now, Duration time) {
   if (key >= keys_.size()) return;
   Key& k = keys_[key];

@@ -24,6 +24,8 @@ class Keys : public Signal {
   bool usable(Instant now) const;
   bool all_fresh() const;  // no key is dead or cooling, or was since its last success
   std::optional<std::uint16_t> pick(Instant now);
+  // Of those that cannot be used, the one that is back first: for an attempt that must be made.
+  std::uint16_t least_bad() const;
   // Refused: for good.
   void kill(std::uint16_t key) { refuse(key, Instant{}, kForever); }
   // Refused: for that long; kForever only where its value cannot change.

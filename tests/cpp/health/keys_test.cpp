@@ -104,6 +104,8 @@ TEST(Board, ALimitedKeyLeavesTheOthersAlone) {
   EXPECT_EQ(verdict.reason, Reason::cooling_down);
   EXPECT_EQ(verdict.a, 4000);
   EXPECT_EQ(a.board.next_change(0, a.now), a.now + seconds(4));
+  EXPECT_EQ(a.board.pick_key(0, a.now), 0) << "if one must be used, never the dead one";
+  EXPECT_EQ(a.board.pick_key(0, a.now), 0);
   a.now += seconds(4);
   EXPECT_EQ(a.board.pick_key(0, a.now), 0);
 }
