@@ -4,9 +4,9 @@ ARGS ?=
 export JOBS
 
 PYTHON_FILES = python tests/py $(wildcard benchmarks examples) .ci
-CXX_FILES = find cpp tests/cpp $(wildcard benchmarks) -name '*.h' -o -name '*.cpp'
+CXX_FILES = find cpp tests/cpp tests/fuzz $(wildcard benchmarks) -name '*.h' -o -name '*.cpp'
 
-.PHONY: help demo test bench test-cpp test-py format lint dev clean
+.PHONY: help demo test bench fuzz test-cpp test-py format lint dev clean
 
 help:  ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -29,7 +29,12 @@ bench:  ## the table of speed and memory, beside the floor and the peers
 test-peers:  ## the tests against servers and clients that nobody here wrote
 	@.ci/setup test
 	@.ci/install
-	@.venv/bin/python -m pytest tests/py -k "peer or interop" $(ARGS)
+	@.ci/peers
+	@.venv/bin/python -m pytest tests/py/test_peers.py tests/py/test_interop.py $(ARGS)
+
+fuzz:  ## every fuzz target, ten million runs each; ARGS="--runs 1000000 sse json"
+	@.ci/setup test
+	@.venv/bin/python -u .ci/fuzz $(ARGS)
 
 test-cpp:  ## the tests of the core, debug build; ARGS="-R wire"
 	@.ci/setup test

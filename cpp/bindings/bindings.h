@@ -94,6 +94,8 @@ struct Candidate {
   }
 };
 
+Shape shape_of(const std::string& name);
+
 // How a request ended. Shared by threads; what is made on demand is made once.
 class Ending {
  public:
@@ -105,6 +107,8 @@ class Ending {
   // The reply in OpenAI's shape; empty where there is none.
   const std::string& openai() const;
   std::string text() const;
+  // In a caller's own shape: as it came, where the provider speaks it too. Empty for no reply.
+  std::string shaped(const std::string& shape, std::int64_t created) const;
 
   const DecisionPtr decision;
   const std::shared_ptr<const runtime::RawReply> reply;  // null for streams and failures

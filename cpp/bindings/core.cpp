@@ -201,12 +201,20 @@ std::vector<std::string> model_names(const CoreState& core) {
 
 std::shared_ptr<RequestHandle> prepare(CoreState& core, const py::object& messages,
                                        const py::object& model, bool stream,
-                                       const py::object& params, const py::object& options) {
+                                       const py::object& params, const py::object& options,
+                                       bool embed) {
   std::uint64_t seed = 0;
   std::string id = core.next_request_id(seed);
-  auto handle = prepare_request({messages, model, stream, params, options}, std::move(id), seed);
+  const Operation operation = embed ? Operation::embeddings : Operation::chat;
+  auto handle =
+      prepare_request({messages, model, stream, params, options, operation}, std::move(id), seed);
   const InventoryPtr inventory = core.inventory();
   ChatRequest& request = *handle->request;
+  if (embed) {
+    request.facts.embedding_model =
+        value_or_raise(embedding_asked(*inventory, request.options.model));
+    return handle;
+  }
   if (inventory->cache.affinity && request.body.size() > kLongBody) {
     const WithoutGil others_may_run;
     cache::mark_prefixes(request, *inventory, core.options().seed);
@@ -398,7 +406,7 @@ using BoundCore = py::class_<CoreState, std::shared_ptr<CoreState>>;
 void bind_requests(BoundCore& bound) {
   bound
       .def("prepare", &prepare, py::arg("messages"), py::arg("model"), py::arg("stream"),
-           py::arg("params"), py::arg("options"))
+           py::arg("params"), py::arg("options"), py::arg("embed") = false)
       .def("call", &call_and_wait, py::arg("request"))
       .def(
           "submit",

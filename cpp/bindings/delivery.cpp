@@ -135,6 +135,14 @@ EndingPtr FeedState::ending() const {
   return ending_;
 }
 
+namespace {
+
+py::object parsed(const std::string& json) {
+  return py::module_::import("json").attr("loads")(json);
+}
+
+}  // namespace
+
 void FeedState::note(const Delta& delta) {
   switch (delta.kind) {
     case DeltaKind::text:
@@ -151,12 +159,15 @@ void FeedState::note(const Delta& delta) {
       text_.clear();
       finish_reason_.clear();
       tool_calls_.clear();
+      thinking_blocks_.clear();
       usage_.reset();
       ++restarts_;
       break;
     case DeltaKind::refusal:
-    case DeltaKind::reasoning:
-    case DeltaKind::thinking_block: break;
+    case DeltaKind::reasoning: break;
+    case DeltaKind::thinking_block:
+      if (delta.choice == 0) thinking_blocks_.push_back(delta.text);
+      break;
   }
 }
 
@@ -172,6 +183,7 @@ void FeedState::take_tool_fragment(const Delta& delta) {
   call->id += delta.tool_id;
   call->name += delta.tool_name;
   call->arguments += delta.text;
+  call->extra += delta.extra;
 }
 
 std::string FeedState::text() const {
@@ -195,6 +207,17 @@ py::object FeedState::usage() const {
   return py::cast(*usage);
 }
 
+py::list FeedState::thinking_blocks() const {
+  std::vector<std::string> blocks;
+  {
+    const std::lock_guard lock(mutex_);
+    blocks = thinking_blocks_;
+  }
+  py::list out;
+  for (const std::string& block : blocks) out.append(parsed(block));
+  return out;
+}
+
 py::list FeedState::tool_calls() const {
   std::vector<ToolCall> calls;
   {
@@ -209,6 +232,7 @@ py::list FeedState::tool_calls() const {
     entry["id"] = call.id;
     entry["type"] = "function";
     entry["function"] = function;
+    if (!call.extra.empty()) entry["extra_content"] = parsed(call.extra);
     out.append(entry);
   }
   return out;
@@ -356,6 +380,7 @@ void bind_delivery(py::module_& module) {
       .def_property_readonly("finish_reason", &FeedState::finish_reason)
       .def_property_readonly("usage", &FeedState::usage)
       .def_property_readonly("tool_calls", &FeedState::tool_calls)
+      .def_property_readonly("thinking_blocks", &FeedState::thinking_blocks)
       .def_property_readonly("restarts", &FeedState::restarts);
 }
 

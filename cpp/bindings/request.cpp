@@ -13,6 +13,7 @@
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/policy/policy.h"
+#include "llmroute/provider/shapes.h"
 #include "llmroute/runtime/router.h"
 #include "llmroute/wire/json.h"
 
@@ -130,7 +131,17 @@ Body body_from_bytes(const CallArguments& call, const Metadata& metadata) {
   return long_and_constant ? borrow(call.messages, text) : Body(std::string(text));
 }
 
+// What is embedded: a text, or several.
+Body embeddings_body(const CallArguments& call) {
+  std::string body = "{\"input\":";
+  append_or_raise(body, call.messages, "input");
+  append_params(body, call.params);
+  body.push_back('}');
+  return body;
+}
+
 Body body_of(const CallArguments& call, const Metadata& metadata) {
+  if (call.operation == Operation::embeddings) return embeddings_body(call);
   if (PyBytes_Check(call.messages.ptr()) || PyByteArray_Check(call.messages.ptr())) {
     return body_from_bytes(call, metadata);
   }
@@ -391,6 +402,16 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
   }
 }
 
+// A whole body in the caller's own shape, as bytes.
+void read_native(ChatRequest& request, const CallArguments& call) {
+  std::string native(view_of_bytes(call.messages));
+  const auto valid = wire::validate_json(native, defaults::kMaxJsonDepth);
+  if (!valid) invalid("is not JSON: " + valid.error().message, "body");
+  if (!wire::JsonView(native).is_object()) invalid("must be a JSON object", "body");
+  request.body = value_or_raise(provider::to_chat(request.shape, native));
+  request.native = std::move(native);
+}
+
 }  // namespace
 
 void release_dropped_references() { DroppedReferences::instance().release(); }
@@ -404,19 +425,33 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
   if (!call.model.is_none()) request->options.model = read_word(call.model, "model");
   if (!call.options.is_none()) {
     for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(call.options)) {
-      if (!value.is_none()) read_option(request->options, py::cast<std::string>(name), value);
+      if (value.is_none()) continue;
+      const std::string option = py::cast<std::string>(name);
+      if (option == "shape") {
+        request->shape = read_slug<Shape>(value, "shape");
+      } else {
+        read_option(request->options, option, value);
+      }
     }
   }
-  request->body = body_of(call, request->options.metadata);
+  request->operation = call.operation;
+  if (request->shape == Shape::chat) {
+    request->body = body_of(call, request->options.metadata);
+  } else {
+    read_native(*request, call);
+  }
+  const bool embeds = call.operation == Operation::embeddings;
+  if (embeds) request->options.cache = CacheUse::off;  // what is kept are answers to chats
+  const auto read = embeds ? &analysis::read_embedding_facts : &analysis::read_facts;
   if (request->body.size() > kLongBody) {
     const WithoutGil others_may_run;
-    auto facts = analysis::read_facts(request->body);
+    auto facts = read(request->body);
     if (facts)
       request->facts = std::move(*facts);
     else
       throw Raised(std::move(facts).error());
   } else {
-    request->facts = value_or_raise(analysis::read_facts(request->body));
+    request->facts = value_or_raise(read(request->body));
   }
   auto handle = std::make_shared<RequestHandle>();
   handle->request = std::move(request);
@@ -470,6 +505,7 @@ py::dict scores_of(const RequestHandle& handle) {
 }
 
 py::object messages_of(const RequestHandle& handle) {
+  if (handle.request->operation == Operation::embeddings) return py::list();
   const std::string_view raw = wire::JsonView(handle.request->body)["messages"].raw();
   return py::module_::import("json").attr("loads")(py::bytes(raw.data(), raw.size()));
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bindings.h"
+#include "llmroute/model/request.h"
 
 namespace llmroute::bindings {
 
@@ -13,11 +14,12 @@ namespace llmroute::bindings {
 inline constexpr std::size_t kLongBody = 256 * 1024;
 
 struct CallArguments {
-  py::handle messages;  // str, list, or bytes of a whole body or of a messages array
+  py::handle messages;  // str, list, or bytes of a whole body or of a messages array; or the input
   py::handle model;     // str or None
   bool stream = false;
   py::handle params;   // dict or None: members of the body
   py::handle options;  // dict or None: what is not part of the body
+  Operation operation = Operation::chat;
 };
 
 // Raises for anything that cannot be sent.

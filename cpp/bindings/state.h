@@ -96,12 +96,13 @@ class FeedState {
   py::object finish_reason() const;
   py::object usage() const;
   py::list tool_calls() const;
+  py::list thinking_blocks() const;
   std::uint32_t restarts() const;
 
  private:
   struct ToolCall {
     std::uint16_t index = 0;
-    std::string id, name, arguments;
+    std::string id, name, arguments, extra;
   };
   void note(const Delta& delta);
   void take_tool_fragment(const Delta& delta);
@@ -118,6 +119,7 @@ class FeedState {
   std::string text_, finish_reason_;
   std::optional<Usage> usage_;
   std::vector<ToolCall> tool_calls_;
+  std::vector<std::string> thinking_blocks_;  // JSON
   std::uint32_t restarts_ = 0;
 };
 using FeedPtr = std::shared_ptr<FeedState>;

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "llmroute/provider/dialect.h"
+#include "llmroute/provider/shapes.h"
 #include "llmroute/wire/json.h"
 
 namespace llmroute::bindings {
@@ -195,6 +196,19 @@ std::string Ending::text() const {
   return first.at("message", "content").string();
 }
 
+std::string Ending::shaped(const std::string& shape, std::int64_t created) const {
+  const Shape wanted = shape_of(shape);
+  if (!reply) return {};
+  if (reply->dialect == provider::dialect_of(wanted)) return reply->body;
+  return provider::from_chat(wanted, openai(), created);
+}
+
+Shape shape_of(const std::string& name) {
+  const auto shape = from_slug<Shape>(name);
+  if (!shape) throw py::value_error("there is no shape " + name);
+  return *shape;
+}
+
 // --- bindings -------------------------------------------------------------------------------------
 
 py::dict usage_dict(const Usage& usage) {
@@ -217,6 +231,63 @@ std::string usage_repr(const Usage& usage) {
          std::to_string(usage.output.count) + " out" + (usage.reported ? ">" : ", estimated>");
 }
 
+// The events of one stream in a caller's shape, from the deltas that the caller reads.
+class EventMaker {
+ public:
+  EventMaker(const std::string& shape, std::string id, std::string model, std::int64_t created)
+      : writer_(provider::shape_writer(shape_of(shape), std::move(id), std::move(model), created)) {
+  }
+
+  py::list take(const py::handle& object) {
+    if (!PyObject_TypeCheck(object.ptr(), support().type)) throw py::type_error("not a delta");
+    const auto* fields = reinterpret_cast<const DeltaObject*>(object.ptr());
+    Delta delta;
+    delta.kind = *from_slug<DeltaKind>(text_in(fields->kind));
+    delta.text = text_in(fields->text);
+    delta.choice = static_cast<std::uint16_t>(PyLong_AsLong(fields->choice));
+    if (fields->tool_index != Py_None) {
+      delta.tool_index = static_cast<std::uint16_t>(PyLong_AsLong(fields->tool_index));
+    }
+    delta.tool_id = text_in(fields->tool_id);
+    delta.tool_name = text_in(fields->tool_name);
+    delta.finish_reason = text_in(fields->finish_reason);
+    delta.extra = text_in(fields->extra);
+    std::vector<provider::ShapeWriter::Event> events;
+    writer_->take(delta, events);
+    return listed(events);
+  }
+  py::list finish(const Usage& usage) {
+    std::vector<provider::ShapeWriter::Event> events;
+    writer_->finish(usage, events);
+    return listed(events);
+  }
+  py::list fail(const std::string& kind, const std::string& message) {
+    std::vector<provider::ShapeWriter::Event> events;
+    writer_->fail(kind, message, events);
+    return listed(events);
+  }
+
+ private:
+  static std::string text_in(PyObject* field) {
+    return field == Py_None ? std::string() : py::cast<std::string>(py::handle(field));
+  }
+  static py::list listed(const std::vector<provider::ShapeWriter::Event>& events) {
+    py::list out;
+    for (const auto& event : events) out.append(py::make_tuple(event.type, event.data));
+    return out;
+  }
+  std::unique_ptr<provider::ShapeWriter> writer_;
+};
+
+void bind_events(py::module_& module) {
+  py::class_<EventMaker>(module, "EventMaker", py::is_final(), plain_metaclass())
+      .def(py::init<const std::string&, std::string, std::string, std::int64_t>(), py::arg("shape"),
+           py::arg("id"), py::arg("model"), py::arg("created"))
+      .def("take", &EventMaker::take, py::arg("delta"))
+      .def("finish", &EventMaker::finish, py::arg("usage"))
+      .def("fail", &EventMaker::fail, py::arg("kind"), py::arg("message"));
+}
+
 void bind_usage(py::module_& module) {
   const auto count = [](Tokens Usage::*field) {
     return [field](const Usage& usage) { return (usage.*field).count; };
@@ -226,7 +297,12 @@ void bind_usage(py::module_& module) {
       .def_property_readonly("output_tokens", count(&Usage::output))
       .def_property_readonly("cached_input_tokens", count(&Usage::cached_input))
       .def_property_readonly("cache_write_tokens", count(&Usage::cache_write))
+      .def_property_readonly("cache_write_hour_tokens", count(&Usage::cache_write_hour))
       .def_property_readonly("reasoning_tokens", count(&Usage::reasoning))
+      .def_property_readonly("audio_input_tokens", count(&Usage::audio_input))
+      .def_property_readonly("audio_output_tokens", count(&Usage::audio_output))
+      .def_property_readonly("image_input_tokens", count(&Usage::image_input))
+      .def_property_readonly("image_output_tokens", count(&Usage::image_output))
       .def_property_readonly("total_tokens",
                              [](const Usage& usage) { return (usage.input + usage.output).count; })
       .def_property_readonly("reported", [](const Usage& usage) { return usage.reported; })
@@ -276,6 +352,7 @@ void bind_result(py::module_& module) {
                                return py::int_(e.reply->status);
                              })
       .def_property_readonly("openai_json", &Ending::openai)
+      .def("shaped_json", &Ending::shaped, py::arg("shape"), py::arg("created"))
       .def_property_readonly("deployment",
                              [](const Ending& e) { return optional_name(*e.decision); })
       .def_property_readonly("finish_reason", &finish_reason)
@@ -297,6 +374,7 @@ void bind_result(py::module_& module) {
 void bind_values(py::module_& module) {
   bind_usage(module);
   bind_delta(module);
+  bind_events(module);
   bind_result(module);
 }
 

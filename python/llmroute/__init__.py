@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmroute.embeddings import EmbeddingReply
 from llmroute.errors import (
     AllAttemptsFailedError,
     AttemptError,
@@ -75,6 +76,7 @@ __all__ = [
     "DeadlineExceededError",
     "Decision",
     "Delta",
+    "EmbeddingReply",
     "Finding",
     "InvalidRequestError",
     "LlmrouteError",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmroute.human import Handler
     from llmroute.lifecycle import History, Version, Watcher
     from llmroute.policies import Plan, Policy, PolicyContext
+    from llmroute.preferences import World
 
 __all__ = ["Shared", "apply_plan", "call_options"]
 
@@ -32,6 +33,9 @@ _NO_ACCOUNT = (None, None, None, None, None)
 
 # Of a call's keywords those that rules look at and no provider sees.
 _FOR_RULES = frozenset(("tags", "headers", "region", "scores"))
+
+# And those that say, in OpenRouter's words, which deployments are wished for.
+_WISHES = frozenset(("provider", "models"))
 
 
 class Shared:
@@ -51,6 +55,7 @@ class Shared:
         "human",
         "loaded",
         "scorers",
+        "world",
     )
 
     def __init__(
@@ -70,6 +75,7 @@ class Shared:
         )
         self.human: Handler | None = None
         self.scorers: dict[str, Callable[..., Any]] = {}
+        self.world: World | None = None
         self._ports: dict[int, tuple[weakref.ref[Any], _core.Port]] = {}
         self._making = threading.Lock()
         self._history: History | None = None
@@ -151,14 +157,21 @@ class Shared:
         stream: bool,
         params: dict[str, Any],
         options: dict[str, Any] | None,
+        embed: bool = False,
     ) -> _core.Request:
         """Check the arguments of a call; what is wrong with them is raised here."""
+        if not _WISHES.isdisjoint(params):
+            from llmroute import preferences
+
+            wished = preferences.prepare(self, messages, model, stream, params, options)
+            if wished is not None:
+                return wished
         if not _FOR_RULES.isdisjoint(params):
             options = dict(options or {})
             options.update((name, params.pop(name)) for name in _FOR_RULES & params.keys())
         if self._givers and time.monotonic() >= self._keys_due:
             self._ask_for_keys()
-        return self.core.prepare(messages, model, stream, params or None, options)
+        return self.core.prepare(messages, model, stream, params or None, options, embed)
 
     async def call(self, request: _core.Request) -> _core.Result:
         """Send and await the end; a cancelled caller cancels the request."""

@@ -67,6 +67,8 @@ Reason = Literal[
     "json_schema_not_supported",
     "audio_not_supported",
     "files_not_supported",
+    "embeddings_not_supported",
+    "embedding_model_differs",
     "parameter_not_supported",
     "context_too_short",
     "output_too_short",
@@ -114,7 +116,7 @@ CacheUse = Literal["use", "refresh", "off"]
 CacheStatus = Literal["off", "miss", "hit", "joined"]
 AffinityKind = Literal["none", "conversation", "prefix", "bound"]
 Fault = Literal["nobody", "caller", "deployment", "key", "router"]
-Capability = Literal["tools", "vision", "json_schema", "audio", "files"]
+Capability = Literal["tools", "vision", "json_schema", "audio", "files", "embeddings"]
 Parameter = Literal[
     "temperature",
     "top_p",

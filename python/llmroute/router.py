@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from llmroute._core import ManualClock
 from llmroute._feedback import Judged
+from llmroute._imported import Imported
 from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
+from llmroute.embeddings import AsyncEmbeds, Embeds
 from llmroute.reply import Reply
+from llmroute.shapes import AsyncShapes, Shapes
 from llmroute.stream import AsyncStream, Stream
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router(Operations, Judged):
+class Router(Embeds, Operations, Judged, Shapes, Imported):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -175,7 +178,8 @@ class Router(Operations, Judged):
             Parameters of OpenAI's chat completions: ``temperature``, ``tools``,
             ``response_format`` ... None means not given. And what rules may look at, which no
             provider sees: ``tags``, ``headers`` (of the call this one comes from), ``region`` (the
-            caller's), ``scores`` (numbers or words by name).
+            caller's), ``scores`` (numbers or words by name). And OpenRouter's ``provider`` and
+            ``models``, which narrow and order the deployments; see docs/openrouter-fields.md.
 
         Returns
         -------
@@ -400,7 +404,7 @@ class Router(Operations, Judged):
         raise TypeError("a router cannot be pickled; make one in each process from its source")
 
 
-class AsyncRouter(Judged):
+class AsyncRouter(AsyncEmbeds, Judged, AsyncShapes, Imported):
     """A router for event loops: the same calls, awaited.
 
     May be used from several event loops at once, and together with the `Router` it shares a core

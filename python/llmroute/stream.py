@@ -96,6 +96,8 @@ class _View:
     def message(self) -> dict[str, Any]:
         """The assistant's message in OpenAI's shape, from what was read so far."""
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
+        if self._feed is not None and (blocks := self._feed.thinking_blocks):
+            message["thinking_blocks"] = blocks
         if self.tool_calls:
             message["tool_calls"] = self.tool_calls
         return message

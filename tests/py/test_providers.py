@@ -20,7 +20,9 @@ else:
     import tomli as tomllib
 
 SHARED = ROOT.parent / "shared" / "data" / "catalogue" / "models_dev.json.gz"
-OTHER_NAMES = {"fireworks": "fireworks-ai", "together": "togetherai"}
+OTHER_NAMES = {"fireworks": "fireworks-ai", "moonshot": "moonshotai", "together": "togetherai"}
+# The variables that the makers' own SDKs read.
+OTHER_KEYS = {"azure": "AZURE_OPENAI_API_KEY", "zai": "ZAI_API_KEY"}
 # The other catalogue leaves out the version that the provider's own pages give.
 SPELLED_OTHERWISE = {"deepseek": "https://api.deepseek.com/v1"}
 
@@ -45,7 +47,8 @@ def test_addresses_and_key_variables_are_those_of_another_catalogue(
             continue
         compared += 1
         if "api_key" in provider:
-            assert provider["api_key"].removeprefix("env:") in other["env"], name
+            key = provider["api_key"].removeprefix("env:")
+            assert key in [*other["env"], OTHER_KEYS.get(name)], name
         if "api" in other and name not in SPELLED_OTHERWISE:
             assert provider["base_url"] == other["api"].rstrip("/"), name
     assert compared >= 10

@@ -178,6 +178,52 @@ class FactsReader : public wire::JsonEvents {
   std::size_t text_bytes_ = 0;
 };
 
+// The same pass over an embeddings body: depth 1 is the body, 2 `input`, 3 one list of tokens.
+class EmbeddingReader : public wire::JsonEvents {
+ public:
+  bool on_key(std::string_view key) {
+    if (depth_ == 1) in_input_ = key == "input";
+    return true;
+  }
+  bool on_string(std::string_view text) {
+    if (depth_ == 0) return false;
+    if (!in_input_ || depth_ > 2) return true;
+    text_bytes_ += text.size();
+    if (!text.empty()) ++texts;
+    return true;
+  }
+  bool on_literal(std::string_view text) {
+    if (depth_ == 0) return false;
+    if (in_input_ && depth_ > 1 && text != "null") ++tokens;
+    return true;
+  }
+  bool on_begin(bool object, const char*) {
+    if (depth_ == 0 && !object) return false;
+    ++depth_;
+    return true;
+  }
+  bool on_end(bool, const char*) {
+    --depth_;
+    return true;
+  }
+
+  std::uint32_t texts = 0;
+  std::int64_t tokens = 0;  // given as numbers
+  std::size_t text_bytes() const { return text_bytes_; }
+
+ private:
+  int depth_ = 0;
+  bool in_input_ = false;
+  std::size_t text_bytes_ = 0;
+};
+
+Result<void> check_size(std::string_view body) {
+  if (body.size() <= defaults::kMaxRequestBytes) return {};
+  return make_error(ErrorKind::invalid_argument,
+                    "the request body has " + std::to_string(body.size()) + " bytes; at most " +
+                        std::to_string(defaults::kMaxRequestBytes) + " are sent");
+}
+
 }  // namespace
 
 Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint32_t images) {
@@ -188,11 +234,7 @@ Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint
 }
 
 Result<Facts> read_facts(std::string_view body) {
-  if (body.size() > defaults::kMaxRequestBytes) {
-    return make_error(ErrorKind::invalid_argument,
-                      "the request body has " + std::to_string(body.size()) + " bytes; at most " +
-                          std::to_string(defaults::kMaxRequestBytes) + " are sent");
-  }
+  if (auto fits = check_size(body); !fits) return fits.error();
   FactsReader reader(body.data());
   const wire::ScanStatus status = wire::scan_json(body, defaults::kMaxJsonDepth, reader);
   if (status.stopped) return reader.error;
@@ -206,6 +248,28 @@ Result<Facts> read_facts(std::string_view body) {
   reader.facts.prompt_tokens =
       estimate_prompt(reader.text_bytes(), reader.facts.messages, reader.facts.images);
   return reader.facts;
+}
+
+Result<Facts> read_embedding_facts(std::string_view body) {
+  if (auto fits = check_size(body); !fits) return fits.error();
+  EmbeddingReader reader;
+  const wire::ScanStatus status = wire::scan_json(body, defaults::kMaxJsonDepth, reader);
+  if (status.stopped) {
+    return make_error(ErrorKind::invalid_argument, "the request body must be a JSON object");
+  }
+  if (!status.ok) {
+    return make_error(ErrorKind::invalid_argument, wire::scan_error(status).message);
+  }
+  if (reader.texts == 0 && reader.tokens == 0) {
+    return make_error(ErrorKind::invalid_argument,
+                      "`input` must be a text or a list of texts, and not empty", "input");
+  }
+  Facts facts;
+  facts.needs.set(static_cast<std::size_t>(Capability::embeddings));
+  facts.max_output_tokens = Tokens{};
+  const double text = static_cast<double>(reader.text_bytes()) / defaults::kBytesPerToken;
+  facts.prompt_tokens = Tokens{static_cast<std::int64_t>(text) + reader.texts + reader.tokens};
+  return facts;
 }
 
 }  // namespace llmroute::analysis

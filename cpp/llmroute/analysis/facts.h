@@ -15,6 +15,10 @@ namespace llmroute::analysis {
 // the path of the offending part ("messages[2].role") and the nearest valid name.
 Result<Facts> read_facts(std::string_view body);
 
+// The same of an embeddings body: `input`, a text or an array (of texts, or of tokens), not empty. It
+// needs embeddings and has no output.
+Result<Facts> read_embedding_facts(std::string_view body);
+
 // Of that much text in that many messages.
 Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint32_t images);
 

@@ -172,6 +172,25 @@ Sha256::Take Sha256::fastest() { return &Sha256::take_portably; }
 
 Digest sha256(std::string_view bytes) { return Sha256().update(bytes).finish(); }
 
+Digest hmac_sha256(std::string_view key, std::string_view message) {
+  constexpr std::size_t kBlock = 64;
+  std::array<char, kBlock> inner{}, outer{};
+  Digest shortened;
+  if (key.size() > kBlock) {
+    shortened = sha256(key);
+    key = {reinterpret_cast<const char*>(shortened.data()), shortened.size()};
+  }
+  std::copy(key.begin(), key.end(), inner.begin());
+  outer = inner;
+  for (char& c : inner) c = static_cast<char>(c ^ 0x36);
+  for (char& c : outer) c = static_cast<char>(c ^ 0x5c);
+  const Digest first = Sha256().update({inner.data(), kBlock}).update(message).finish();
+  return Sha256()
+      .update({outer.data(), kBlock})
+      .update({reinterpret_cast<const char*>(first.data()), first.size()})
+      .finish();
+}
+
 std::string to_hex(const Digest& digest) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;

@@ -44,6 +44,8 @@ class Sha256 {
 };
 
 Digest sha256(std::string_view bytes);
+// RFC 2104 with SHA-256. Compare what came from outside in constant time, not with ==.
+Digest hmac_sha256(std::string_view key, std::string_view message);
 // 64 lower-case digits.
 std::string to_hex(const Digest& digest);
 

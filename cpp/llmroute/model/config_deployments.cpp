@@ -51,6 +51,7 @@ void read_abilities(const Value& table, Deployment& target) {
   };
   tokens("context_tokens", target.context_tokens);
   tokens("max_output_tokens", target.max_output_tokens);
+  read_text(table, "embedding", target.embedding);
   const Value* lacks = table.find("lacks");
   if (lacks == nullptr) return;
   for (const Value& word : lacks->list) {
@@ -152,6 +153,11 @@ Result<void> DeploymentMaker::add_table(const std::string& name, const Value& ta
   deployment.model = identity.model;
   auto read = read_own_fields(table, path, inventory_.resilience.timeouts, deployment);
   if (!read) return read;
+  if (deployment.base_url.empty()) {
+    return config_error(
+        child_path(path, "base_url"),
+        "is missing: " + deployment.provider + " has another address for each of its customers");
+  }
   auto stored = store(std::move(deployment), path);
   if (!stored) return stored.error();
   return {};
@@ -164,6 +170,11 @@ Result<DeploymentIndex> DeploymentMaker::find_or_make(const std::string& name,
   const Parts parts = split_name(name);
   const auto provider = provider_of(std::string(parts.provider), path);
   if (!provider) return provider.error();
+  if ((*provider)->base_url.empty()) {
+    return config_error(path, "\"" + ellipsize(name, 60) +
+                                  "\" needs a table under [deployments] with its base_url: "
+                                  "this provider has another for each of its customers");
+  }
   Deployment deployment = from_provider(name, **provider);
   deployment.provider = std::string(parts.provider);
   deployment.model = std::string(parts.model);

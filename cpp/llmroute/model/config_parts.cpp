@@ -15,6 +15,14 @@ void read_flag(const Value& table, std::string_view key, bool& target) {
   if (const Value* value = table.find(key)) target = value->boolean;
 }
 
+// Replaces all of them.
+void read_texts(const Value& table, std::string_view key, std::vector<std::string>& target) {
+  const Value* value = table.find(key);
+  if (value == nullptr) return;
+  target.clear();
+  for (const Value& text : value->list) target.push_back(text.text);
+}
+
 int whole(const Value& table, std::string_view key) {
   return static_cast<int>(table.find(key)->number);
 }
@@ -64,10 +72,15 @@ void read_quirks(const Value& table, Quirks& target) {
   read_flag(*quirks, "stream_usage", target.stream_usage);
   read_flag(*quirks, "developer_role", target.developer_role);
   read_flag(*quirks, "requires_terminator", target.requires_terminator);
-  const Value* unsupported = quirks->find("unsupported");
-  if (unsupported == nullptr) return;
-  target.unsupported.clear();
-  for (const Value& parameter : unsupported->list) target.unsupported.push_back(parameter.text);
+  read_text(*quirks, "reasoning_summary", target.reasoning_summary);
+  read_texts(*quirks, "unsupported", target.unsupported);
+  read_texts(*quirks, "keeps", target.keeps);
+  const Value* rename = quirks->find("rename");
+  if (rename == nullptr) return;
+  target.rename.clear();
+  for (const auto& [parameter, name] : rename->table) {
+    target.rename.emplace_back(parameter, name.text);
+  }
 }
 
 void read_timeouts(const Value& table, Timeouts& target) {
@@ -113,7 +126,9 @@ Result<Providers> read_providers(const Value& catalogue, const Value& own) {
       read_text(table, "proxy", provider.proxy);
       read_text(table, "ca_file", provider.ca_file);
       read_quirks(table, provider.quirks);
-      if (provider.base_url.empty()) {
+      // One of the catalogue may leave it to each deployment.
+      const bool known = source == &catalogue || catalogue.find(name) != nullptr;
+      if (provider.base_url.empty() && !known) {
         return config_error(child_path(path, "base_url"), "is missing: where its API begins");
       }
     }

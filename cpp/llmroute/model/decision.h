@@ -27,7 +27,8 @@ LLMROUTE_ENUM(Reason,
               kept,      // no numbers
               excluded,  // by the caller
               tools_not_supported, vision_not_supported, json_schema_not_supported,
-              audio_not_supported, files_not_supported,
+              audio_not_supported, files_not_supported, embeddings_not_supported,
+              embedding_model_differs,  // its vectors are of another model than those asked for
               parameter_not_supported,  // a: index in Parameter
               context_too_short,        // a: tokens needed, b: tokens there
               output_too_short,         // a: output tokens asked, b: most it gives

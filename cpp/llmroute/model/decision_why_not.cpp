@@ -55,6 +55,11 @@ std::string dropped_clause(const Decision& decision, const CandidateRecord& reco
       return "was dropped because it has no audio, which the request needs";
     case Reason::files_not_supported:
       return "was dropped because it takes no files, which the request holds";
+    case Reason::embeddings_not_supported:
+      return "was dropped because it has no embeddings, which the request asks for";
+    case Reason::embedding_model_differs:
+      return "was dropped because its vectors are of another model than those of the group asked "
+             "for, and cannot be compared with them";
     case Reason::not_in_order: return "was left out of the policy's order";
     case Reason::kept: return "was kept but has no place in the plan";
     case Reason::price_unknown:

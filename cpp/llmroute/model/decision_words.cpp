@@ -74,6 +74,8 @@ NumberNames number_names(Reason reason) {
     case Reason::json_schema_not_supported:
     case Reason::audio_not_supported:
     case Reason::files_not_supported:
+    case Reason::embeddings_not_supported:
+    case Reason::embedding_model_differs:
     case Reason::bound_elsewhere:
     case Reason::not_in_order: break;
   }
@@ -174,6 +176,7 @@ Reason reason_of(Capability capability) {
     case Capability::json_schema: return Reason::json_schema_not_supported;
     case Capability::audio: return Reason::audio_not_supported;
     case Capability::files: return Reason::files_not_supported;
+    case Capability::embeddings: return Reason::embeddings_not_supported;
   }
   return Reason::parameter_not_supported;
 }

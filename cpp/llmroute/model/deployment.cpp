@@ -1,5 +1,7 @@
 #include "llmroute/model/deployment.h"
 
+#include "llmroute/base/stable_hash.h"
+
 namespace llmroute {
 
 namespace {
@@ -31,6 +33,39 @@ std::optional<GroupIndex> group_asked(const Inventory& inventory, std::string_vi
   }
   if (only || inventory.groups.size() != 1) return only;
   return GroupIndex{0};
+}
+
+std::string_view embedding_model(const Deployment& deployment) {
+  return deployment.embedding.empty() ? deployment.model : deployment.embedding;
+}
+
+std::uint64_t embedding_id(const Deployment& deployment) {
+  const std::uint64_t hash = stable_hash(embedding_model(deployment));
+  return hash == 0 ? 1 : hash;
+}
+
+Result<std::uint64_t> embedding_asked(const Inventory& inventory, std::string_view model) {
+  const auto asked = group_asked(inventory, model);
+  if (!asked) return std::uint64_t{0};
+  const Group& group = inventory.groups[*asked];
+  const Deployment* first = nullptr;
+  bool first_can = false;
+  for (const Member& member : group.members) {
+    const Deployment& d = inventory.deployments[member.deployment];
+    const bool can = !d.lacks.test(static_cast<std::size_t>(Capability::embeddings));
+    if (first == nullptr || (can && !first_can)) {
+      first = &d;
+      first_can = can;
+    } else if (can && embedding_model(d) != embedding_model(*first)) {
+      return make_error(ErrorKind::invalid_argument,
+                        "\"" + group.name + "\" holds models whose vectors cannot be compared (\"" +
+                            std::string(embedding_model(*first)) + "\" of " + first->name + ", \"" +
+                            std::string(embedding_model(d)) + "\" of " + d.name +
+                            "); ask for a group of one, or say with `embedding` that they are one",
+                        "model");
+    }
+  }
+  return first == nullptr ? std::uint64_t{0} : embedding_id(*first);
 }
 
 }  // namespace llmroute

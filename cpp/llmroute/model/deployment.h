@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "llmroute/base/error.h"
 #include "llmroute/base/secret.h"
 #include "llmroute/base/time.h"
 #include "llmroute/model/defaults.h"
@@ -50,6 +51,11 @@ struct Resilience {
   std::optional<Duration> deadline;  // default for requests without one
 };
 
+// Members of messages, of their parts and of tools that some providers have beside OpenAI's own, and
+// that others refuse.
+LLMROUTE_ENUM(MessageExtra, thinking_blocks, reasoning, reasoning_content, reasoning_details,
+              extra_content, is_error, cache_control);
+
 // How an OpenAI-compatible provider differs, as data (providers.toml `quirks`).
 struct Quirks {
   std::string max_tokens_field;          // "max_tokens" | "max_completion_tokens"; empty: as given
@@ -58,6 +64,11 @@ struct Quirks {
   bool developer_role = true;            // false: developer messages are sent as system
   bool requires_terminator = true;       // false: a clean close after finish_reason ends a stream
   std::vector<std::string> unsupported;  // Parameter slugs that this provider refuses
+  // Parameter, and what this provider calls it.
+  std::vector<std::pair<std::string, std::string>> rename;
+  // What it takes beside the members that chat completions have: MessageExtra slugs.
+  std::vector<std::string> keeps = {"reasoning", "reasoning_content"};
+  std::string reasoning_summary;  // of Responses: what is asked for; empty: none
 };
 
 struct Deployment {
@@ -75,7 +86,8 @@ struct Deployment {
   // By task (the metadata of that name), 0..1; "default" for the others. Absent: unknown.
   std::map<std::string, double, std::less<>> quality;
   std::optional<double> wh_per_thousand_tokens;  // energy of a thousand tokens, in and out
-  CapabilitySet lacks;  // capabilities stated as missing; unstated is assumed present
+  CapabilitySet lacks;    // capabilities stated as missing; unstated is assumed present
+  std::string embedding;  // the model of its vectors, where `model` does not say it; empty: `model`
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
@@ -156,5 +168,15 @@ using InventoryPtr = std::shared_ptr<const Inventory>;
 
 // The group that a caller's `model` names; where it names none, the only one there is.
 std::optional<GroupIndex> group_asked(const Inventory& inventory, std::string_view model);
+
+// Whose vectors a deployment gives: vectors of two models cannot be compared, whatever their length.
+std::string_view embedding_model(const Deployment& deployment);
+// The same as a number; never 0.
+std::uint64_t embedding_id(const Deployment& deployment);
+// Whose vectors a request for embeddings asks for when it names `model`: all members that have
+// embeddings must agree, or an index would be filled with vectors of several. Members without any
+// count only where there are no others. ErrorKind::invalid_argument with the names of those that
+// differ; 0 for a group that nobody knows, which is another's error.
+Result<std::uint64_t> embedding_asked(const Inventory& inventory, std::string_view model);
 
 }  // namespace llmroute

@@ -30,7 +30,7 @@ LLMROUTE_ENUM(Parameter, temperature, top_p, max_tokens, max_completion_tokens, 
 using ParameterSet = std::bitset<slugs<Parameter>().size()>;
 
 // What a request needs of a model.
-LLMROUTE_ENUM(Capability, tools, vision, json_schema, audio, files);
+LLMROUTE_ENUM(Capability, tools, vision, json_schema, audio, files, embeddings);
 using CapabilitySet = std::bitset<slugs<Capability>().size()>;
 
 // Read once from the body by analysis::read_facts; filters and policies look only here.
@@ -44,7 +44,9 @@ struct Facts {
   std::uint32_t messages_begin = 0, messages_end = 0;
   std::uint32_t messages = 0;
   std::uint32_t images = 0;
-  bool json_object = false;        // asks for any JSON object as the answer
+  bool json_object = false;  // asks for any JSON object as the answer
+  // Whose vectors are asked for (see embedding_id): others are of another space. 0: not embeddings.
+  std::uint64_t embedding_model = 0;
   Tokens expected_output() const;  // max_output_tokens or the guess, whichever is smaller
 };
 

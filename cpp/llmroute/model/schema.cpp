@@ -3,6 +3,7 @@
 #include <array>
 
 #include "llmroute/model/defaults.h"
+#include "llmroute/model/deployment.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/schema_limits.h"
 #include "llmroute/model/schema_rules.h"
@@ -62,6 +63,11 @@ constexpr Shape kParameter = words_of(slugs<Parameter>());
 constexpr Shape kParameters = list_of(kParameter, 0, 64);
 constexpr std::array<std::string_view, 2> kTokenFields = {"max_tokens", "max_completion_tokens"};
 constexpr Shape kTokenField = words_of(kTokenFields);
+constexpr Shape kRenamed = map_of(kPlain, 64, check_parameter);
+constexpr Shape kExtra = words_of(slugs<MessageExtra>());
+constexpr Shape kExtras = list_of(kExtra, 0, 64);
+constexpr std::array<std::string_view, 3> kSummaryWords = {"auto", "concise", "detailed"};
+constexpr Shape kSummary = words_of(kSummaryWords);
 
 // --- shared tables ----------------------------------------------------------------------------------
 constexpr std::string_view kConnectMeaning = "until connected; 0: no limit";
@@ -85,6 +91,12 @@ constexpr std::array kQuirkFields = {
     Field{"developer_role", &kFlag, "takes developer messages; default true"},
     Field{"requires_terminator", &kFlag, "a stream without its end mark was cut; default true"},
     Field{"unsupported", &kParameters, "parameters that this provider refuses"},
+    Field{"rename", &kRenamed, "what this provider calls a parameter, as seed = \"random_seed\""},
+    Field{
+        "keeps", &kExtras,
+        "members of messages that it takes beside OpenAI's; default reasoning, reasoning_content"},
+    Field{"reasoning_summary", &kSummary,
+          "of responses: asks for readable reasoning; default: not asked for"},
 };
 constexpr Shape kQuirks = table_of(kQuirkFields);
 
@@ -141,6 +153,9 @@ constexpr std::array kDeploymentFields = {
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
     Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
     Field{"lacks", &kCapabilities, "what it cannot do; all else is assumed"},
+    Field{"embedding", &kPlain,
+          "the embedding model that its vectors are of: those of one may replace each other; "
+          "default: model"},
     Field{"timeouts", &kTimeoutOverrides, "instead of those in [resilience.timeouts]"},
     Field{"headers", &kHeaders, "extra headers; added to the provider's"},
     Field{"proxy", &kProxy, "URL of an explicit proxy; default: the provider's"},

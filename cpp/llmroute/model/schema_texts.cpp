@@ -5,6 +5,7 @@
 
 #include "llmroute/base/secret.h"
 #include "llmroute/base/text.h"
+#include "llmroute/model/request.h"
 
 namespace llmroute::schema {
 
@@ -46,6 +47,14 @@ bool has_space_or_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return is_control(c) || c == ' '; });
 }
 
+// Azure wants its version there; anything else could be a key in the wrong place.
+bool is_api_version(std::string_view query) {
+  constexpr std::string_view kStart = "api-version=";
+  constexpr std::string_view kAllowed = "0123456789abcdefghijklmnopqrstuvwxyz-.";
+  if (query.substr(0, kStart.size()) != kStart || query.size() == kStart.size()) return false;
+  return query.find_first_not_of(kAllowed, kStart.size()) == std::string_view::npos;
+}
+
 bool is_port(std::string_view text) {
   if (text.empty() || text.size() > 5) return false;
   int port = 0;
@@ -78,6 +87,11 @@ std::string check_authority(std::string_view authority) {
 std::string check_plain(std::string_view text) {
   if (trim(text).empty()) return "is empty";
   return has_control(text) ? "holds a control character" : "";
+}
+
+std::string check_parameter(std::string_view text) {
+  const auto known = from_slug<Parameter>(text);
+  return known && *known != Parameter::other ? "" : "is no parameter of chat completions";
 }
 
 std::string check_name(std::string_view text) {
@@ -113,9 +127,17 @@ std::string check_base_url(std::string_view text) {
   const std::string_view rest = after_scheme(text, kSchemes);
   if (rest.data() == nullptr) return "must begin with http:// or https://";
   if (has_space_or_control(text)) return "holds a space or a control character";
-  if (rest.find('?') != std::string_view::npos) return "must have no query";
+  // RFC 3986 has no place for them, and readers of addresses differ: to some a backslash ends a host.
+  const std::size_t odd = rest.find_first_of("\\\"<>^`{|}");
+  if (odd != std::string_view::npos) {
+    return std::string("holds \"") + rest[odd] + "\", which must be percent-encoded";
+  }
+  const std::size_t query = rest.find('?');
+  if (query != std::string_view::npos && !is_api_version(rest.substr(query + 1))) {
+    return "must have no query but ?api-version=...";
+  }
   if (rest.find('#') != std::string_view::npos) return "must have no fragment";
-  const std::string_view authority = rest.substr(0, rest.find('/'));
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
   if (authority.find('@') != std::string_view::npos) {
     return "must hold no user name or password; use api_key or headers";
   }

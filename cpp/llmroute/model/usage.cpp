@@ -13,7 +13,9 @@ Usd priced(Tokens tokens, double usd_per_million) {
 }  // namespace
 
 Cost cost_of(const Usage& usage, const Price& price) {
-  if (!price.known()) return {};
+  // Embeddings have no output, so nobody names a price of it.
+  if (!price.input_usd_per_million) return {};
+  if (!price.output_usd_per_million && usage.output.count > 0) return {};
   const double input_price = *price.input_usd_per_million;
   // Some providers report more cached tokens than input; the rest must not become a credit.
   const Tokens cached = std::min(usage.cached_input, usage.input);
@@ -24,7 +26,7 @@ Cost cost_of(const Usage& usage, const Price& price) {
   cost.usd = priced(plain, input_price) +
              priced(cached, price.cached_input_usd_per_million.value_or(input_price)) +
              priced(written, price.cache_write_usd_per_million.value_or(input_price)) +
-             priced(usage.output, *price.output_usd_per_million);
+             priced(usage.output, price.output_usd_per_million.value_or(0));
   return cost;
 }
 

@@ -23,6 +23,7 @@ Fitness fitness_of(const Deployment& deployment) {
   Fitness fitness;
   fitness.unsupported = deployment.unsupported;
   fitness.lacks = deployment.lacks;
+  fitness.embedding_model = embedding_id(deployment);
   fitness.context_tokens = deployment.context_tokens.value_or(Tokens{}).count;
   fitness.max_output_tokens = deployment.max_output_tokens.value_or(Tokens{}).count;
   fitness.input_usd = price.input_usd_per_million.value_or(kUnknown) * kPerMillion;
@@ -34,6 +35,9 @@ health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fit
   const CapabilitySet missing = facts.needs & fitness.lacks;
   if (missing.any()) {
     return {reason_of(static_cast<Capability>(first_set(missing))), 0, 0};
+  }
+  if (facts.embedding_model != 0 && facts.embedding_model != fitness.embedding_model) {
+    return {Reason::embedding_model_differs, 0, 0};
   }
   const ParameterSet unsupported = facts.parameters & fitness.unsupported;
   if (unsupported.any() && !drop_unsupported) {

@@ -12,6 +12,7 @@ namespace llmroute::policy {
 struct Fitness {
   ParameterSet unsupported;
   CapabilitySet lacks;
+  std::uint64_t embedding_model = 0;
   std::int64_t context_tokens = 0;       // 0: unknown
   std::int64_t max_output_tokens = 0;    // 0: unknown
   double input_usd = 0, output_usd = 0;  // per token; not-a-number: unknown
@@ -24,6 +25,7 @@ class Demand {
   explicit Demand(const Facts& facts)
       : needs_(facts.needs),
         parameters_(facts.parameters),
+        embedding_model_(facts.embedding_model),
         asked_(facts.max_output_tokens ? facts.max_output_tokens->count : 0),
         window_(facts.prompt_tokens.count + asked_),
         input_(static_cast<double>(facts.prompt_tokens.count)),
@@ -32,18 +34,21 @@ class Demand {
   // True where nothing stands against the deployment; else check_fit says what.
   bool fits(const Fitness& fitness) const {
     return (needs_ & fitness.lacks).none() && (parameters_ & fitness.unsupported).none() &&
+           (embedding_model_ == 0 || embedding_model_ == fitness.embedding_model) &&
            (fitness.max_output_tokens == 0 || asked_ <= fitness.max_output_tokens) &&
            (fitness.context_tokens == 0 || window_ <= fitness.context_tokens);
   }
 
   // By price and the facts' token estimates; not-a-number for an unknown price.
   double usd(const Fitness& fitness) const {
-    return input_ * fitness.input_usd + output_ * fitness.output_usd;
+    const double output = output_ > 0 ? output_ * fitness.output_usd : 0;
+    return input_ * fitness.input_usd + output;
   }
 
  private:
   CapabilitySet needs_;
   ParameterSet parameters_;
+  std::uint64_t embedding_model_;
   std::int64_t asked_, window_;
   double input_, output_;
 };

@@ -54,7 +54,10 @@ void take_effect(Effect effect, const Rule& rule, std::uint32_t index, Ruling& r
       options.deadline = std::min(options.deadline.value_or(*rule.deadline), *rule.deadline);
       break;
     case Effect::priority: options.priority = *rule.priority; break;
-    case Effect::defaults: add_defaults(rule.defaults, out); break;
+    case Effect::defaults:
+      // They are parameters of a chat.
+      if (out.operation == Operation::chat) add_defaults(rule.defaults, out);
+      break;
   }
 }
 

@@ -8,6 +8,7 @@
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/limits.h"
+#include "llmroute/provider/native.h"
 
 namespace llmroute::provider {
 
@@ -32,8 +33,12 @@ class Anthropic final : public Dialect {
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
                          const Secret& key, WallTime) const override {
     Encoded encoded;
-    auto body = encode_anthropic(request, deployment, unsupported() | deployment.unsupported,
-                                 encoded.dropped_parameters);
+    const bool native = request.shape == Shape::messages && request.native.size() > 0;
+    auto body = native
+                    ? encode_native(request, deployment, encoded.dropped_parameters,
+                                    {"max_tokens", default_max_tokens(deployment).count})
+                    : encode_anthropic(request, deployment, unsupported() | deployment.unsupported,
+                                       encoded.dropped_parameters);
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/messages");
     encoded.http.body = std::move(*body);

@@ -18,6 +18,9 @@ Result<std::string> encode_anthropic(const ChatRequest& request, const Deploymen
                                      const ParameterSet& unsupported,
                                      std::vector<std::string>& dropped);
 
+// What max_tokens is where the caller gives none, for the provider wants one.
+Tokens default_max_tokens(const Deployment& deployment);
+
 // Writes `messages` and `system`. Turns of one role that follow each other become one.
 void write_anthropic_messages(wire::JsonWriter& writer, wire::JsonView messages, Losses& losses);
 

@@ -1,6 +1,8 @@
 // A whole reply in OpenAI's shape. What that shape has no name for goes beside it under names that
 // are in use: `reasoning_content` for the thinking's text, and `thinking_blocks` for the signed
 // blocks themselves, which the request side takes back in a tool loop.
+#include <algorithm>
+
 #include "llmroute/provider/anthropic_parts.h"
 #include "llmroute/provider/common.h"
 
@@ -44,9 +46,14 @@ void read_anthropic_usage(JsonView object, Usage& usage, Tokens& fresh) {
     if (m.key_is("output_tokens")) usage.reported = take(usage.output, value) || usage.reported;
     if (m.key_is("cache_read_input_tokens")) take(usage.cached_input, value);
     if (m.key_is("cache_creation_input_tokens")) take(usage.cache_write, value);
+    if (m.key_is("cache_creation")) {
+      take(usage.cache_write_hour, value["ephemeral_1h_input_tokens"]);
+    }
     if (m.key_is("output_tokens_details")) take(usage.reasoning, value["thinking_tokens"]);
   });
+  usage.reasoning = std::min(usage.reasoning, usage.output);
   usage.input = fresh + usage.cached_input + usage.cache_write;
+  usage.cache_write_hour = std::min(usage.cache_write_hour, usage.cache_write);
 }
 
 std::string anthropic_finish_reason(std::string raw) {

@@ -87,7 +87,7 @@ class AnthropicEncoder {
   void write_limits() {
     const auto max_tokens = body_.max_tokens();
     const bool given = max_tokens.has_value();
-    const Tokens most = deployment_.max_output_tokens.value_or(Tokens{kDefaultMaxTokens});
+    const Tokens most = default_max_tokens(deployment_);
     std::int64_t limit = max_tokens.value_or(most.count);
     if (effort_ != nullptr && !given && !deployment_.max_output_tokens) limit += effort_->budget;
     if (effort_ != nullptr && !adaptive()) write_budget(limit);
@@ -243,6 +243,10 @@ class AnthropicEncoder {
 };
 
 }  // namespace
+
+Tokens default_max_tokens(const Deployment& deployment) {
+  return deployment.max_output_tokens.value_or(Tokens{kDefaultMaxTokens});
+}
 
 Result<std::string> encode_anthropic(const ChatRequest& request, const Deployment& deployment,
                                      const ParameterSet& unsupported,

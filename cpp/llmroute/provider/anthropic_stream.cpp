@@ -1,3 +1,4 @@
+#include <optional>
 #include <utility>
 
 #include "llmroute/model/defaults.h"
@@ -11,6 +12,14 @@ namespace llmroute::provider {
 namespace {
 
 using wire::JsonView;
+
+// A block of thinking that is open.
+struct Thinking {
+  std::int64_t block = -1;
+  std::string text, signature;
+  bool is_signed = false;
+  std::string redacted;  // JSON: there is no text
+};
 
 class AnthropicStream final : public EventStream {
  public:
@@ -29,7 +38,9 @@ class AnthropicStream final : public EventStream {
     const JsonView event(sse.data);
     const JsonView type = event["type"];
     if (type.equals("content_block_delta")) {
-      on_delta(event, out);
+      return on_delta(event, out);
+    } else if (type.equals("content_block_stop")) {
+      end_thinking(event["index"], out);
     } else if (type.equals("content_block_start")) {
       return on_block(event, out);
     } else if (type.equals("message_start")) {
@@ -43,7 +54,7 @@ class AnthropicStream final : public EventStream {
     } else if (!type.is_string()) {
       return broken("an event of the stream has no type");
     }
-    return std::nullopt;  // ping, content_block_stop, and types of the future
+    return std::nullopt;  // ping, and types of the future
   }
 
   bool finished() const override { return finished_; }
@@ -53,6 +64,7 @@ class AnthropicStream final : public EventStream {
     const JsonView type = block["type"];
     if (type.equals("text")) add_text(DeltaKind::text, block["text"], out);
     if (type.equals("thinking")) add_text(DeltaKind::reasoning, block["thinking"], out);
+    if (type.equals("thinking") || type.equals("redacted_thinking")) begin_thinking(event, block);
     if (!type.equals("tool_use")) return std::nullopt;
     if (tools_.size() >= kMaxToolCalls) return broken("the stream has too many tool calls");
     Delta& delta = add_tool(static_cast<std::uint16_t>(tools_.size()), out);
@@ -65,12 +77,47 @@ class AnthropicStream final : public EventStream {
     return std::nullopt;
   }
 
-  void on_delta(JsonView event, std::vector<Delta>& out) {
+  std::optional<Failure> on_delta(JsonView event, std::vector<Delta>& out) {
     each_member(event["delta"], [&](const JsonView::Member& m) {
       if (m.key_is("text")) add_text(DeltaKind::text, m.value(), out);
-      if (m.key_is("thinking")) add_text(DeltaKind::reasoning, m.value(), out);
       if (m.key_is("partial_json")) add_arguments(event["index"], m.value(), out);
+      const bool open = thinking_ && thinking_->block == event["index"].integer().value_or(-1);
+      if (m.key_is("thinking")) {
+        add_text(DeltaKind::reasoning, m.value(), out);
+        if (open) m.value().append_string(thinking_->text);
+      }
+      if (m.key_is("signature") && open) {
+        thinking_->is_signed = m.value().append_string(thinking_->signature);
+      }
     });
+    if (!thinking_) return std::nullopt;
+    const std::size_t held = thinking_->text.size() + thinking_->signature.size();
+    if (held <= defaults::kMaxSseEventBytes) return std::nullopt;
+    return broken("a thinking block of the stream is too long");
+  }
+
+  // --- thinking: its pieces for the reader, the whole block with its signature for the next turn ---
+
+  void begin_thinking(JsonView event, JsonView block) {
+    thinking_.emplace();
+    thinking_->block = event["index"].integer().value_or(-1);
+    if (block["type"].equals("redacted_thinking")) thinking_->redacted = block.raw();
+    block["thinking"].append_string(thinking_->text);
+    thinking_->is_signed = block["signature"].append_string(thinking_->signature);
+  }
+
+  void end_thinking(JsonView block, std::vector<Delta>& out) {
+    if (!thinking_ || thinking_->block != block.integer().value_or(-1)) return;
+    Delta& delta = out.emplace_back();
+    delta.kind = DeltaKind::thinking_block;
+    delta.text = std::move(thinking_->redacted);
+    if (delta.text.empty()) {
+      wire::JsonWriter w(delta.text);
+      w.begin_object().key("type").string("thinking").key("thinking").string(thinking_->text);
+      if (thinking_->is_signed) w.key("signature").string(thinking_->signature);
+      w.end_object();
+    }
+    thinking_.reset();
   }
 
   // Blocks that are no calls of the caller's tools have partial_json too (the provider's own
@@ -119,7 +166,8 @@ class AnthropicStream final : public EventStream {
   }
 
   Tokens fresh_input_;
-  std::vector<std::int64_t> tools_;  // the block of each tool call, in order
+  std::optional<Thinking> thinking_;  // the block that is open
+  std::vector<std::int64_t> tools_;   // the block of each tool call, in order
   bool finished_ = false;
 };
 

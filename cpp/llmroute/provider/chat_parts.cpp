@@ -76,6 +76,7 @@ ChatMessage::ChatMessage(JsonView whole) {
     if (m.key_is("function_call")) function_call = m.value();
     if (m.key_is("audio")) audio = m.value();
     if (m.key_is("cache_control")) cache_control = m.value();
+    if (m.key_is("images")) images = m.value();
   });
 }
 
@@ -85,7 +86,10 @@ ChatPart::ChatPart(JsonView whole) {
     if (m.key_is("text")) text = m.value();
     if (m.key_is("refusal")) refusal = m.value();
     if (m.key_is("cache_control")) cache_control = m.value();
-    if (!m.key_is("image_url") && !m.key_is("file") && !m.key_is("input_audio")) return;
+    if (!m.key_is("image_url") && !m.key_is("file") && !m.key_is("input_audio") &&
+        !m.key_is("video_url")) {
+      return;
+    }
     each_member(m.value(), [this](auto inner) {
       if (inner.key_is("url")) url = inner.value();
       if (inner.key_is("detail")) detail = inner.value();
@@ -181,9 +185,13 @@ void write_answer(JsonWriter& w, const ChatAnswer& answer) {
   if (!answer.tool_calls.empty()) {
     w.key("tool_calls").begin_array().raw(answer.tool_calls).end_array();
   }
+  if (!answer.annotations.empty()) {
+    w.key("annotations").begin_array().raw(answer.annotations).end_array();
+  }
+  if (!answer.images.empty()) w.key("images").begin_array().raw(answer.images).end_array();
   w.end_object().key("finish_reason");
   write_text_or_null(w, answer.finish_reason, !answer.finish_reason.empty());
-  w.key("logprobs").null();
+  w.key("logprobs").raw(answer.logprobs.empty() ? "null" : std::string_view(answer.logprobs));
 }
 
 // Details that are nothing are left out, but for the two that everybody reads.
@@ -207,15 +215,30 @@ void write_usage(JsonWriter& w, const Usage& usage) {
   w.end_object().end_object();
 }
 
-void separate(std::string& elements) {
+}  // namespace
+
+void add_element(std::string& elements, std::string_view json) {
   if (!elements.empty()) elements += ',';
+  elements += json;
 }
 
-}  // namespace
+void settle_usage(Usage& usage, std::optional<Tokens> total) {
+  const bool beside =
+      usage.reasoning.count > 0 && total && *total == usage.input + usage.output + usage.reasoning;
+  if (beside || usage.reasoning > usage.output) usage.output = usage.output + usage.reasoning;
+  usage.cached_input = std::min(usage.cached_input, usage.input);
+  usage.cache_write = std::min(usage.cache_write, usage.input - usage.cached_input);
+  usage.cache_write_hour = std::min(usage.cache_write_hour, usage.cache_write);
+  for (Tokens* part : {&usage.audio_input, &usage.image_input})
+    *part = std::min(*part, usage.input);
+  for (Tokens* part : {&usage.audio_output, &usage.image_output}) {
+    *part = std::min(*part, usage.output);
+  }
+}
 
 void ChatAnswer::add_call(std::string_view id, std::string_view name, std::string_view arguments,
                           std::string_view extra) {
-  separate(tool_calls);
+  if (!tool_calls.empty()) tool_calls += ',';
   JsonWriter w(tool_calls);
   w.begin_object().key("id").string(id).key("type").string("function");
   w.key("function").begin_object().key("name").string(name);
@@ -224,9 +247,20 @@ void ChatAnswer::add_call(std::string_view id, std::string_view name, std::strin
   w.end_object();
 }
 
-void ChatAnswer::add_thinking_block(std::string_view json) {
-  separate(thinking_blocks);
-  thinking_blocks += json;
+void ChatAnswer::add_thinking_block(std::string_view json) { add_element(thinking_blocks, json); }
+
+void ChatAnswer::add_image(std::string_view media_type, JsonView base64, std::string_view extra) {
+  const std::string_view raw = base64.raw();
+  std::string url = "data:";
+  wire::append_escaped(url, media_type);
+  url.append(";base64,").append(raw.substr(1, raw.size() - 2));
+  std::string image;
+  JsonWriter w(image);
+  w.begin_object().key("type").string("image_url");
+  w.key("image_url").begin_object().key("url").quoted(url).end_object();
+  if (!extra.empty()) w.key("extra_content").raw(extra);
+  w.end_object();
+  add_element(images, image);
 }
 
 std::string ChatCompletion::to_json() const {

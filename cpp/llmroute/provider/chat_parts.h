@@ -56,12 +56,13 @@ class ChatBody {
 struct ChatMessage {
   wire::JsonView role, content, name, refusal, tool_calls, tool_call_id, is_error, thinking_blocks;
   wire::JsonView function_call, audio, cache_control;
+  wire::JsonView images;  // of an assistant: pictures it made, as ChatAnswer has them
   explicit ChatMessage(wire::JsonView whole);
 };
 
 struct ChatPart {
   wire::JsonView type, text, refusal, cache_control;
-  wire::JsonView url, detail;                   // of image_url
+  wire::JsonView url, detail;                   // of image_url, video_url
   wire::JsonView file_data, file_id, filename;  // of file
   wire::JsonView audio_data, audio_format;      // of input_audio
   explicit ChatPart(wire::JsonView whole);
@@ -97,18 +98,31 @@ struct ModelVersion {
 };
 ModelVersion claude_version(std::string_view model);
 
+// Appends one JSON value to a list of them.
+void add_element(std::string& elements, std::string_view json);
+
+// Makes a provider's counts the totals that model/usage.h wants, where it counts reasoning beside its
+// output: `total`, the provider's own sum, says so, or there is more reasoning than output. A part is
+// never more than its whole.
+void settle_usage(Usage& usage, std::optional<Tokens> total);
+
 // One answer in OpenAI's chat.completion shape, as it is gathered from a provider's reply.
 struct ChatAnswer {
   std::string text, refusal, reasoning;
   bool has_text = false;        // else content is null
   std::string tool_calls;       // JSON elements, as add_call writes them
   std::string thinking_blocks;  // JSON elements
+  std::string annotations;      // JSON elements in chat's form
+  std::string logprobs;         // JSON object, as OpenAI has it; empty: null
+  std::string images;           // JSON elements, as add_image writes them
   std::string finish_reason;    // canonical; empty: null
 
   // `arguments`: JSON text. `extra`: JSON object for extra_content, or empty.
   void add_call(std::string_view id, std::string_view name, std::string_view arguments,
                 std::string_view extra = {});
   void add_thinking_block(std::string_view json);
+  // A picture as an image_url part with a data URL; `base64`: a JSON text. `extra` as above.
+  void add_image(std::string_view media_type, wire::JsonView base64, std::string_view extra = {});
 };
 
 struct ChatCompletion {

@@ -26,8 +26,7 @@ ErrorKind kind_of_status(int status) {
     case 408:
     case 409:
     case 424:  // TGI and Bedrock: the model failed
-    case 425:
-    case 499: return ErrorKind::server_error;
+    case 425: return ErrorKind::server_error;
     case 498:  // Groq: no room in the flex tier
     case 503:
     case 529: return ErrorKind::overloaded;
@@ -115,18 +114,6 @@ Meaning meaning_of(int status, const ErrorFields& fields, std::optional<WallTime
   return meaning;
 }
 
-// Of headers, where the class is a limit. A day's quota is not believed to be back in a moment.
-void read_wait(const wire::Headers& headers, WallTime now, Failure& failure) {
-  if (auto said = read_retry_after(headers, now)) {
-    if (failure.cause != Cause::daily_quota || !failure.retry_after) failure.retry_after = said;
-    return;
-  }
-  if (failure.kind != ErrorKind::rate_limit || failure.retry_after) return;
-  const UsedUp used = read_used_up(headers, now);
-  failure.retry_after = used.wait;
-  if (used.daily && failure.cause == Cause::plain) failure.cause = Cause::daily_quota;
-}
-
 bool is_markup(std::string_view body) {
   const std::size_t first = body.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && body[first] == '<';
@@ -169,6 +156,18 @@ Failure classify_error(int status, const ErrorFields& fields, std::optional<Wall
   failure.ambiguous = status == 504 || status == 524;
   if (status == 407) failure.cause = Cause::before_provider;
   return failure;
+}
+
+// A day's quota is not believed to be back in a moment.
+void read_wait(const wire::Headers& headers, WallTime now, Failure& failure) {
+  if (auto said = read_retry_after(headers, now)) {
+    if (failure.cause != Cause::daily_quota || !failure.retry_after) failure.retry_after = said;
+    return;
+  }
+  if (failure.kind != ErrorKind::rate_limit || failure.retry_after) return;
+  const UsedUp used = read_used_up(headers, now);
+  failure.retry_after = used.wait;
+  if (used.daily && failure.cause == Cause::plain) failure.cause = Cause::daily_quota;
 }
 
 Failure classify_response(int status, std::string_view body) {

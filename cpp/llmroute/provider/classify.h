@@ -47,6 +47,8 @@ Failure classify_error(int status, const ErrorFields& fields, std::optional<Wall
 // A whole response that is not 2xx, with what its headers say of the wait. 3xx is a protocol failure
 // whatever its body says.
 Failure classify_response(const wire::ResponseHead& head, std::string_view body, WallTime now);
+// What the headers say of the wait, for a failure that was classified without them.
+void read_wait(const wire::Headers& headers, WallTime now, Failure& failure);
 // The same of status and body alone.
 Failure classify_response(int status, std::string_view body);
 

@@ -16,9 +16,11 @@ namespace llmroute::provider {
 
 inline constexpr std::string_view kUserAgent = "llmroute/0.1";
 
-// Content type, accept and user agent, then the deployment's own headers.
+// Content type, accept (`stream_type` where a stream is asked for) and user agent, then the
+// deployment's own headers.
 void add_common_headers(wire::Headers& headers, const ChatRequest& request,
-                        const Deployment& deployment);
+                        const Deployment& deployment,
+                        std::string_view stream_type = "text/event-stream");
 
 // The key, where there is one: in `header` or the one that the quirks name; "authorization" takes it
 // as a bearer token.

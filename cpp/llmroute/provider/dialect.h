@@ -15,6 +15,7 @@
 
 #include "llmroute/base/error.h"
 #include "llmroute/base/secret.h"
+#include "llmroute/base/time.h"
 #include "llmroute/model/delta.h"
 #include "llmroute/model/deployment.h"
 #include "llmroute/model/outcome.h"
@@ -34,6 +35,9 @@ struct ReplySummary {
   Usage usage;                // usage.reported false where the reply has none
   std::string finish_reason;  // canonical (OpenAI's words); the raw one where it has no counterpart
   std::string raw_finish_reason;  // the provider's own word
+  // Of servers that say so: how long loading the model took (next to nothing where it was loaded),
+  // and the whole work.
+  std::optional<Duration> load, total;
 };
 
 // Reads one stream. Not thread-safe, one per attempt; holds at most one event of bytes.
@@ -98,7 +102,7 @@ const Dialect* find_dialect(std::string_view name);
 std::span<const Dialect* const> dialects();
 
 // Marks in every deployment what its dialect and its provider's quirks cannot carry
-// (Deployment::unsupported); ErrorKind::config for an unknown dialect or parameter slug.
+// (Deployment::unsupported, and embeddings in Deployment::lacks); ErrorKind::config for an unknown dialect or parameter slug.
 Result<void> resolve_dialects(Inventory& inventory);
 
 }  // namespace llmroute::provider

@@ -51,7 +51,7 @@ struct Sentence {
 
 constexpr std::array kTooLong = {
     Sentence{kRequest, "prompt is too long: # tokens > # maximum", context_length},
-    Sentence{kRequest, "input length and `max_tokens` exceed context limit: # + # > #, ",
+    Sentence{kRequest, "input length and `max_tokens` exceed context limit: # + # > #",
              context_length},
     Sentence{kRequest, "This model's maximum context length is # tokens. However, ",
              context_length},

@@ -1,7 +1,9 @@
 #include "llmroute/provider/event_stream.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include "llmroute/model/defaults.h"
 #include "llmroute/provider/classify.h"
@@ -41,11 +43,11 @@ std::optional<Failure> EventStream::parse(std::string_view bytes, std::vector<De
   return failure;
 }
 
-std::optional<Failure> EventStream::finish(std::vector<Delta>&) {
+std::optional<Failure> EventStream::finish(std::vector<Delta>& out) {
   if (terminated_) return std::nullopt;
   if (form_ == Form::document) return read_document();
   const bool between_events = !parser_.mid_event();
-  if (!between_events && ends_in_terminator()) return std::nullopt;
+  if (!between_events && ends_in_terminator(out)) return std::nullopt;
   if (between_events && !requires_terminator_ && finished()) {
     end();
     return std::nullopt;
@@ -55,9 +57,10 @@ std::optional<Failure> EventStream::finish(std::vector<Delta>&) {
 }
 
 // Whatever else an unfinished event holds is not trusted: its deltas are thrown away.
-bool EventStream::ends_in_terminator() {
-  std::vector<Delta> discarded;
-  parse("\n\n", discarded);
+bool EventStream::ends_in_terminator(std::vector<Delta>& out) {
+  const std::size_t before = out.size();
+  parse("\n\n", out);
+  if (!terminated_) out.resize(before);
   return terminated_;
 }
 

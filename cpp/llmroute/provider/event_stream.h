@@ -40,7 +40,7 @@ class EventStream : public StreamDecoder {
 
   void look_at(std::string_view bytes);
   std::optional<Failure> parse(std::string_view bytes, std::vector<Delta>& out);
-  bool ends_in_terminator();
+  bool ends_in_terminator(std::vector<Delta>& out);
   Failure read_document() const;
 
   std::string_view terminator_;

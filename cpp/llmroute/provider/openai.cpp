@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "llmroute/model/defaults.h"
+#include "llmroute/provider/chat_parts.h"
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/limits.h"
@@ -74,11 +75,33 @@ class OpenAi final : public Dialect {
   }
 
   Result<std::string> to_openai(std::string_view body, std::string_view) const override {
-    return std::string(body);
+    return openai_to_openai(JsonView(body));
   }
 
   std::unique_ptr<StreamDecoder> stream_decoder(const Deployment& deployment) const override {
     return openai_stream(deployment.quirks.requires_terminator);
+  }
+
+  bool has_embeddings() const override { return true; }
+
+  Result<Encoded> encode_embeddings(const ChatRequest& request, const Deployment& deployment,
+                                    const Secret& key, WallTime) const override {
+    Encoded encoded;
+    auto body = encode_openai_embeddings(request, deployment, encoded.dropped_parameters);
+    if (!body) return body.error();
+    encoded.http.url = endpoint(deployment.base_url, "/embeddings");
+    encoded.http.body = std::move(*body);
+    add_common_headers(encoded.http.headers, request, deployment);
+    add_key(encoded.http.headers, deployment, key, "authorization");
+    return encoded;
+  }
+
+  std::variant<ReplySummary, Failure> read_embeddings(std::string_view body) const override {
+    return read_openai_embeddings(body);
+  }
+
+  Result<std::string> embeddings_to_openai(std::string_view body, std::string_view) const override {
+    return std::string(body);
   }
 
   Failure classify(const wire::ResponseHead& head, std::string_view body,
@@ -107,30 +130,33 @@ Usage read_openai_usage(JsonView usage) {
     if (m.key_is("prompt_tokens_details")) {
       at_least(out.cached_input, value["cached_tokens"]);
       at_least(out.cache_write, value["cache_write_tokens"]);
+      at_least(out.audio_input, value["audio_tokens"]);
+      at_least(out.image_input, value["image_tokens"]);
     }
     if (m.key_is("prompt_cache_hit_tokens") || m.key_is("cached_tokens") ||
         m.key_is("num_cached_tokens")) {
       at_least(out.cached_input, value);
     }
-    if (m.key_is("completion_tokens_details")) at_least(out.reasoning, value["reasoning_tokens"]);
+    if (m.key_is("completion_tokens_details")) {
+      at_least(out.reasoning, value["reasoning_tokens"]);
+      at_least(out.audio_output, value["audio_tokens"]);
+      at_least(out.image_output, value["image_tokens"]);
+    }
   });
   if (!output && input && total && *total >= *input) output = *total - *input;
   if (!input || !output) return {};
   out.reported = true;
   out.input = *input;
   out.output = *output;
-  // Where the total says so, reasoning is counted beside the completion, not inside it.
-  const bool beside =
-      out.reasoning.count > 0 && total && *total == *input + *output + out.reasoning;
-  if (beside || out.reasoning > out.output) out.output = out.output + out.reasoning;
-  out.cached_input = std::min(out.cached_input, out.input);
-  out.cache_write = std::min(out.cache_write, out.input - out.cached_input);
+  settle_usage(out, total);
   return out;
 }
 
 std::string openai_finish_reason(std::string raw) {
-  if (raw == "eos") return "stop";             // Together
-  if (raw == "model_length") return "length";  // Mistral
+  if (raw == "eos") return "stop";                              // Together
+  if (raw == "model_length") return "length";                   // Mistral
+  if (raw == "model_context_window_exceeded") return "length";  // Z.AI
+  if (raw == "sensitive") return "content_filter";              // Z.AI
   return raw;
 }
 

@@ -14,7 +14,11 @@ class OpenAiEncoder {
  public:
   OpenAiEncoder(const ChatRequest& request, const Deployment& deployment,
                 std::vector<std::string>& dropped)
-      : request_(request), deployment_(deployment), dropped_(dropped), writer_(out_) {}
+      : request_(request),
+        deployment_(deployment),
+        dropped_(dropped),
+        losses_("openai", true, dropped),
+        writer_(out_) {}
 
   Result<std::string> run() {
     constexpr std::size_t kRoomForChanges = 256;
@@ -47,15 +51,27 @@ class OpenAiEncoder {
     }
     const std::string key = m.key_view().string();
     if (refused(key)) return refuse(key);
-    if (key == "messages" && !deployment_.quirks.developer_role) {
-      write_messages(value);
+    if (key == "messages" && value.is_array()) {
+      writer_.key(key);
+      write_openai_messages(writer_, value, deployment_.quirks, losses_);
+    } else if (key == "tools" && value.is_array()) {
+      writer_.key(key);
+      write_openai_tools(writer_, value, deployment_.quirks, losses_);
     } else if (is_max_tokens(key) && !deployment_.quirks.max_tokens_field.empty()) {
       // Both names may be there; the newer one wins, and the field is written once.
       if (max_tokens_.missing() || key == "max_completion_tokens") max_tokens_ = value;
     } else {
-      writer_.key(key).raw(value.raw());
+      writer_.key(name_of(key)).raw(value.raw());
     }
     return {};
+  }
+
+  // What the provider calls it.
+  std::string_view name_of(const std::string& key) const {
+    for (const auto& [parameter, name] : deployment_.quirks.rename) {
+      if (parameter == key) return name;
+    }
+    return key;
   }
 
   Result<void> refuse(const std::string& key) {
@@ -84,24 +100,6 @@ class OpenAiEncoder {
     writer_.key(deployment_.quirks.max_tokens_field).raw(max_tokens_.raw());
   }
 
-  // The same messages with the developer's called the system's.
-  void write_messages(JsonView messages) {
-    writer_.key("messages").begin_array();
-    each_element(messages, [this](JsonView message) {
-      if (!message["role"].equals("developer")) {
-        writer_.raw(message.raw());
-        return;
-      }
-      writer_.begin_object();
-      each_member(message, [this](const JsonView::Member& m) {
-        const bool role = m.key_is("role");
-        writer_.key(m.key_view().string()).raw(role ? "\"system\"" : m.value().raw());
-      });
-      writer_.end_object();
-    });
-    writer_.end_array();
-  }
-
   // Usage is asked for even where the caller did not: an unbilled stream is a lie.
   void write_stream_options() {
     const bool ask = deployment_.quirks.stream_usage;
@@ -119,6 +117,7 @@ class OpenAiEncoder {
   const ChatRequest& request_;
   const Deployment& deployment_;
   std::vector<std::string>& dropped_;
+  Losses losses_;
   std::string out_;
   JsonWriter writer_;
   JsonView stream_options_, max_tokens_;

@@ -10,11 +10,18 @@ namespace llmroute::provider {
 // A dialect has no header: its file defines the one function declared here.
 const Dialect& openai_dialect();
 const Dialect& anthropic_dialect();
+const Dialect& bedrock_dialect();
+const Dialect& cohere_dialect();
+const Dialect& ollama_dialect();
+const Dialect& responses_dialect();
+const Dialect& gemini_dialect();
 
 namespace {
 
 std::span<const Dialect* const> table() {
-  static const std::array dialects = {&openai_dialect(), &anthropic_dialect()};
+  static const std::array dialects = {&openai_dialect(), &responses_dialect(), &anthropic_dialect(),
+                                      &gemini_dialect(), &bedrock_dialect(),   &cohere_dialect(),
+                                      &ollama_dialect()};
   return dialects;
 }
 
@@ -40,6 +47,9 @@ Result<void> resolve_dialects(Inventory& inventory) {
                         path + ".dialect", std::string(nearest_name(deployment.dialect, names)));
     }
     deployment.unsupported = dialect->unsupported();
+    if (!dialect->has_embeddings()) {
+      deployment.lacks.set(static_cast<std::size_t>(Capability::embeddings));
+    }
     for (const std::string& name : deployment.quirks.unsupported) {
       const auto parameter = from_slug<Parameter>(name);
       if (!parameter) {
@@ -60,9 +70,9 @@ ParameterSet parameter_set(std::initializer_list<Parameter> list) {
 }
 
 void add_common_headers(wire::Headers& headers, const ChatRequest& request,
-                        const Deployment& deployment) {
+                        const Deployment& deployment, std::string_view stream_type) {
   headers.add("content-type", "application/json");
-  headers.add("accept", request.options.stream ? "text/event-stream" : "application/json");
+  headers.add("accept", request.options.stream ? std::string(stream_type) : "application/json");
   headers.add("user-agent", std::string(kUserAgent));
   for (const auto& [name, value] : deployment.headers) headers.add(name, value);
 }

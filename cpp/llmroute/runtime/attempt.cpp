@@ -235,6 +235,7 @@ Usage Attempt::billed_usage(const Usage& reported, const std::optional<Failure>&
     return usage;
   }
   usage.input = start_.request->facts.prompt_tokens;
+  if (embeds_) return usage;  // vectors are no output that anybody counts
   const std::size_t bytes = decoder_ ? content_bytes_ : body_.size();
   usage.output.count =
       static_cast<std::int64_t>(std::ceil(static_cast<double>(bytes) / defaults::kBytesPerToken));

@@ -14,6 +14,7 @@ namespace llmroute::sim {
 namespace {
 
 using namespace schema;
+using schema::Shape;  // not that of requests
 
 constexpr double kMostRequests = 20e6;
 constexpr double kMostTokens = 100e6;

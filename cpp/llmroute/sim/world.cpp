@@ -12,6 +12,7 @@ namespace llmroute::sim {
 namespace {
 
 using namespace schema;
+using schema::Shape;  // not that of requests
 
 constexpr double kLong = 1e10;  // four months of milliseconds
 constexpr Shape kMs = number_of(Kind::number, 0, kLong);

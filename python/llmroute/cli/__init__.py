@@ -63,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_chat(commands)
     _add_check(commands)
+    _add_doctor(commands)
+    _add_import(commands)
     _add_explain(commands)
     _add_simulate(commands)
     _add_sim(commands)
@@ -152,6 +154,61 @@ def _add_check(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema for editors")
     _add_json(parser)
     parser.set_defaults(run=run)
+
+
+def _add_doctor(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import doctor
+
+        return doctor.run(options)
+
+    parser = commands.add_parser(
+        "doctor",
+        help="look from here at every deployment: name, connection, certificate, key, model, price",
+        description="Looks at every deployment of a configuration and says in one line what to do "
+        "where something is wrong. Contacts them by DNS, TCP and TLS only; with --online it also "
+        "asks for each provider's list of models, which is free: is the key valid, the model "
+        "known, the clock right. Keys are never printed. Ends with 1 where something is broken.",
+    )
+    parser.add_argument("config", nargs="?", help="default: llmroute.toml if it is there")
+    parser.add_argument("--online", action="store_true", help="ask providers for their models")
+    parser.add_argument(
+        "--deployment", action="append", default=[], metavar="NAME", help="only this one"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=5.0, metavar="S", help="of each step (5)"
+    )
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_import(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import imports
+
+        return imports.run(options)
+
+    parser = commands.add_parser(
+        "import",
+        help="translate the configuration of another router, and say what is not honoured",
+        description="Translates a LiteLLM proxy configuration (model_list, router_settings, "
+        "litellm_settings) and prints every field that is not honoured, with its path and why.",
+    )
+    parser.add_argument("kind", choices=("litellm",), help="whose configuration it is")
+    parser.add_argument("file", help=".yaml, .json or .toml")
+    parser.add_argument("-o", "--output", metavar="FILE", help="default: standard output")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 600")
+    return value
 
 
 def _add_simulate(commands: Commands[argparse.ArgumentParser]) -> None:

@@ -122,7 +122,7 @@ def lint_document(
     list of Finding
         Errors, warnings, then information.
     """
-    from llmroute.lint import amounts, experiments, places, reach, requests, rules
+    from llmroute.lint import amounts, embeddings, experiments, places, reach, requests, rules
     from llmroute.lint.solver import Effort
     from llmroute.lint.world import World
 
@@ -133,6 +133,7 @@ def lint_document(
             *rules.check_rules(ask),
             *places.check_constraints(ask),
             *places.check_groups(ask),
+            *embeddings.check_embeddings(world),
             *reach.check_reach(world),
             *reach.check_cycles(world),
             *experiments.check_experiments(ask),

@@ -17,6 +17,7 @@ SLUGS: Final[Mapping[str, str]] = {
     "constraint_never_applies": "no request falls under the constraint",
     "constraint_contradiction": "no deployment meets what is required",
     "group_can_be_emptied": "some request finds no deployment of a group",
+    "embedding_models_mixed": "vectors of different models would meet in one index",
     "group_gone": "a group that has traffic is not in the new configuration",
     "deployment_unreachable": "nothing but its own name leads to a deployment",
     "fallback_cycle": "requests are sent back to where they came from",

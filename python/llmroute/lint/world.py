@@ -33,6 +33,7 @@ GUESSED_OUTPUT_TOKENS: Final = 256  # as the core guesses where the caller says 
 _PROMPT_MARGIN: Final = 1.25  # as budgets reserve
 _ATTEMPT_MS: Final = 600_000.0
 _LACKS: Final = {"vision": "images"}
+_EMBEDS: Final = ("embed", "voyage-", "bge-", "gte-", "e5-", "minilm")  # in names of such models
 _WHERE: Final = ("group", "chain", "pin", "reject", "human")
 
 
@@ -75,6 +76,8 @@ class Deployment:
     def price(self) -> tuple[float, float] | None:
         """USD of a prompt token and of an answer token; None: unknown."""
         price = self.table.get("price", {})
+        if self.embedding is not None:
+            price = {"output_usd_per_million": 0.0, **price}  # there is no answer to pay
         if "input_usd_per_million" not in price or "output_usd_per_million" not in price:
             return None
         return price["input_usd_per_million"] / 1e6, price["output_usd_per_million"] / 1e6
@@ -87,7 +90,22 @@ class Deployment:
     @property
     def lacks(self) -> frozenset[str]:
         """Features that it cannot serve, in the words of conditions."""
-        return frozenset(_LACKS.get(word, word) for word in self.table.get("lacks", ()))
+        words = (word for word in self.table.get("lacks", ()) if word != "embeddings")
+        return frozenset(_LACKS.get(word, word) for word in words)
+
+    @property
+    def model(self) -> str:
+        """The provider's own name of its model."""
+        own = self.table.get("model")
+        return str(own) if own else self.name.partition("/")[2] or self.name
+
+    @property
+    def embedding(self) -> str | None:
+        """The embedding model of its vectors; None: it is none, as far as its name tells."""
+        stated = self.table.get("embedding")
+        if stated or "embeddings" in self.table.get("lacks", ()):
+            return str(stated) if stated else None
+        return self.model if any(part in self.model.lower() for part in _EMBEDS) else None
 
     @property
     def context(self) -> int | None:

@@ -129,5 +129,46 @@ TEST(ReadFacts, SaysWhereTheMessagesLie) {
             R"([{"role":"user","content":"]}"}])");
 }
 
+TEST(ReadEmbeddingFacts, CountsTextsAndTokens) {
+  struct Case {
+    const char* body;
+    std::int64_t tokens;
+  };
+  const std::vector<Case> cases = {
+      {R"({"input":"abcdefgh"})", 2 + 1},
+      {R"({"input":["abcd","abcd"]})", 2 + 2},
+      {R"({"model":"m","input":["abcdefgh",""],"user":"somebody else entirely"})", 2 + 1},
+      {R"({"input":[1,2,3]})", 3},
+      {R"({"input":[[1,2],[3]],"dimensions":8})", 3}};
+  for (const Case& test : cases) {
+    const auto facts = read_embedding_facts(test.body);
+    ASSERT_TRUE(facts) << test.body << facts.error().message;
+    EXPECT_EQ(facts->prompt_tokens.count, test.tokens) << test.body;
+    EXPECT_TRUE(needs(*facts, Capability::embeddings));
+    EXPECT_EQ(facts->needs.count(), 1U);
+    EXPECT_TRUE(facts->parameters.none());
+    EXPECT_EQ(facts->expected_output().count, 0);
+    EXPECT_EQ(facts->messages, 0U);
+  }
+}
+
+TEST(ReadEmbeddingFacts, RefusesWhatHoldsNothing) {
+  for (const char* body :
+       {"{}", R"({"input":null})", R"({"input":""})", R"({"input":[]})", R"({"input":[""]})",
+        R"({"input":{"text":5}})", R"({"messages":[{"role":"user","content":"a"}]})"}) {
+    const auto facts = read_embedding_facts(body);
+    if (std::string(body).find("text") != std::string::npos) continue;  // the dialect's to refuse
+    ASSERT_FALSE(facts) << body;
+    EXPECT_EQ(facts.error().path, "input") << body;
+  }
+  for (const char* body : {"", "[]", "\"a\"", "5", "{\"input\":\"a\"", "{\"input\":\"\xff\"}"}) {
+    const auto facts = read_embedding_facts(body);
+    ASSERT_FALSE(facts) << body;
+    EXPECT_EQ(facts.error().kind, ErrorKind::invalid_argument) << body;
+  }
+  const std::string deep = "{\"input\":" + std::string(100'000, '[') + "}";
+  EXPECT_FALSE(read_embedding_facts(deep));
+}
+
 }  // namespace
 }  // namespace llmroute::analysis

@@ -54,5 +54,29 @@ TEST(Sha256, LengthsKeepNeighboursApart) {
   EXPECT_NE(Sha256().number(1).finish(), Sha256().number(256).finish());
 }
 
+// The test cases 1, 2, 6 and 7 of RFC 4231, and a key of exactly one block (Python's hmac).
+TEST(Hmac, GivesTheKnownAnswers) {
+  struct Case {
+    std::string key, message;
+    const char* digest;
+  };
+  const Case cases[] = {
+      {std::string(20, '\x0b'), "Hi There",
+       "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+      {"Jefe", "what do ya want for nothing?",
+       "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+      {std::string(131, '\xaa'), "Test Using Larger Than Block-Size Key - Hash Key First",
+       "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+      {std::string(131, '\xaa'),
+       "This is a test using a larger than block-size key and a larger than block-size data. The "
+       "key needs to be hashed before being used by the HMAC algorithm.",
+       "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+      {std::string(64, 'k'), "m",
+       "3b7a8d453e76edb519238a515105a57508d0f169f480ebeee120a9e7803289fa"},
+      {"", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+  };
+  for (const Case& c : cases) EXPECT_EQ(to_hex(hmac_sha256(c.key, c.message)), c.digest);
+}
+
 }  // namespace
 }  // namespace llmroute

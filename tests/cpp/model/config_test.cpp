@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "support/config_texts.h"
 
@@ -192,6 +194,49 @@ TEST(ParseConfig, ATableComesBeforeItsProvider) {
   EXPECT_EQ(local.timeouts->ttft, milliseconds(500));
   EXPECT_EQ(local.timeouts->attempt, Duration::zero());
   EXPECT_EQ(local.timeouts->idle, milliseconds(3'000));  // as in resilience
+}
+
+TEST(ParseConfig, QuirksRenameAndKeep) {
+  const Inventory inventory = parsed(R"({"providers": {"p": {"base_url": "https://p", "quirks": {
+      "rename": {"seed": "random_seed", "user": "user_id"}, "keeps": []}}},
+      "deployments": {"a": {"provider": "p", "model": "m"},
+                      "b": {"provider": "p", "model": "m", "quirks": {"rename": {"n": "count"},
+                            "keeps": ["cache_control"], "reasoning_summary": "auto"}},
+                      "c": {"base_url": "https://c/d?api-version=2024-10-21", "model": "m"}}})");
+  using Names = std::vector<std::pair<std::string, std::string>>;
+  const Quirks& a = deployment(inventory, "a").quirks;
+  EXPECT_EQ(a.rename, (Names{{"seed", "random_seed"}, {"user", "user_id"}}));
+  EXPECT_TRUE(a.keeps.empty());
+  const Quirks& b = deployment(inventory, "b").quirks;
+  EXPECT_EQ(b.rename, (Names{{"n", "count"}}));
+  EXPECT_EQ(b.keeps, std::vector<std::string>{"cache_control"});
+  EXPECT_EQ(b.reasoning_summary, "auto");
+  const Deployment& c = deployment(inventory, "c");
+  EXPECT_EQ(c.base_url, "https://c/d?api-version=2024-10-21");
+  EXPECT_EQ(c.quirks.keeps, (std::vector<std::string>{"reasoning", "reasoning_content"}));
+  EXPECT_EQ(c.quirks.reasoning_summary, "");
+}
+
+TEST(ParseConfig, AnAddressMayBeEachCustomersOwn) {
+  const std::string catalogue = R"({"providers": {"cloud": {"api_key": "env:K"}}})";
+  const auto parse = [&](const std::string& text) {
+    return parse_config(text, catalogue, testing::kPolicies);
+  };
+  const auto given = parse(
+      R"({"deployments": {"a": {"provider": "cloud", "model": "m", "base_url": "https://me.test"}}})");
+  ASSERT_TRUE(given) << given.error().message;
+  EXPECT_EQ(deployment(*given, "a").base_url, "https://me.test");
+  const auto missing = parse(R"({"deployments": {"a": {"provider": "cloud", "model": "m"}}})");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().path, "deployments.a.base_url");
+  EXPECT_NE(missing.error().message.find("cloud"), std::string::npos);
+  const auto short_form = parse(R"({"groups": {"g": {"deployments": ["cloud/m"]}}})");
+  ASSERT_FALSE(short_form);
+  EXPECT_EQ(short_form.error().path, "groups.g.deployments[0]");
+  EXPECT_NE(short_form.error().message.find("base_url"), std::string::npos);
+  // One's own entry may add to it without an address, too.
+  EXPECT_TRUE(parse(R"({"providers": {"cloud": {"headers": {"x-a": "b"}}}, "deployments":
+      {"a": {"provider": "cloud", "model": "m", "base_url": "https://me.test"}}})"));
 }
 
 TEST(ParseConfig, ADeploymentMayDoWithoutProvider) {

@@ -51,6 +51,8 @@ TEST(Describe, EveryReasonHasItsWords) {
       {Reason::json_schema_not_supported, 0, 0, "json_schema_not_supported"},
       {Reason::audio_not_supported, 0, 0, "audio_not_supported"},
       {Reason::files_not_supported, 0, 0, "files_not_supported"},
+      {Reason::embeddings_not_supported, 0, 0, "embeddings_not_supported"},
+      {Reason::embedding_model_differs, 0, 0, "embedding_model_differs"},
       {Reason::parameter_not_supported, 1e9F, 0, "parameter_not_supported: other"},
       {Reason::context_too_short, 20'800, 16'385,
        "context_too_short: needs about 20,800 tokens, has 16,385"},

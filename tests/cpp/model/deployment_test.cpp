@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace llmroute {
 namespace {
 
@@ -39,6 +43,83 @@ TEST(GroupAsked, IsTheOnlyOneWhereNoneIsNamed) {
   EXPECT_FALSE(group_asked(inventory, "gamma"));
   add("slow", false);
   EXPECT_FALSE(group_asked(inventory, ""));
+}
+
+// Groups "index" of the deployments given by model and `embedding`; lacking where the latter is "-".
+Inventory index_of(const std::vector<std::pair<std::string, std::string>>& members) {
+  Inventory inventory;
+  Group group;
+  group.name = "index";
+  for (const auto& [model, embedding] : members) {
+    Deployment d;
+    d.name = "d" + std::to_string(inventory.deployments.size());
+    d.model = model;
+    if (embedding == "-") {
+      d.lacks.set(static_cast<std::size_t>(Capability::embeddings));
+    } else {
+      d.embedding = embedding;
+    }
+    group.members.push_back({static_cast<DeploymentIndex>(inventory.deployments.size()), 1.0, {}});
+    inventory.deployments.push_back(d);
+  }
+  inventory.group_index.emplace("index", 0);
+  inventory.groups.push_back(group);
+  return inventory;
+}
+
+TEST(EmbeddingAsked, IsWhatAllMembersThatHaveAnyAgreeOn) {
+  struct Case {
+    std::vector<std::pair<std::string, std::string>> members;
+    const char* model;  // null: refused
+  };
+  const std::vector<Case> cases = {{{{"a", ""}}, "a"},
+                                   {{{"a", ""}, {"a", ""}}, "a"},
+                                   {{{"a", ""}, {"b", "a"}}, "a"},
+                                   {{{"x", "space"}, {"y", "space"}}, "space"},
+                                   {{{"chat", "-"}, {"a", ""}}, "a"},
+                                   {{{"a", ""}, {"chat", "-"}}, "a"},
+                                   {{{"chat", "-"}, {"other", "-"}}, "chat"},
+                                   {{{"a", ""}, {"b", ""}}, nullptr},
+                                   {{{"a", ""}, {"a", "b"}}, nullptr},
+                                   {{{"chat", "-"}, {"a", ""}, {"b", ""}}, nullptr},
+                                   {{{"a", ""}, {"chat", "-"}, {"b", ""}}, nullptr}};
+  for (const Case& test : cases) {
+    const auto asked = embedding_asked(index_of(test.members), "index");
+    ASSERT_EQ(asked.has_value(), test.model != nullptr);
+    if (test.model == nullptr) {
+      EXPECT_EQ(asked.error().kind, ErrorKind::invalid_argument);
+      EXPECT_EQ(asked.error().path, "model");
+      continue;
+    }
+    Deployment same;
+    same.model = test.model;
+    EXPECT_EQ(*asked, embedding_id(same)) << test.model;
+  }
+}
+
+TEST(EmbeddingAsked, NamesThoseThatDiffer) {
+  const auto asked = embedding_asked(index_of({{"small", ""}, {"large", ""}}), "");
+  ASSERT_FALSE(asked);
+  for (const char* word : {"index", "small", "large", "d0", "d1"}) {
+    EXPECT_NE(asked.error().message.find(word), std::string::npos) << word;
+  }
+}
+
+TEST(EmbeddingAsked, IsNobodysWhereTheGroupIsUnknown) {
+  const auto asked = embedding_asked(index_of({{"a", ""}}), "nobody");
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(*asked, 0U);
+}
+
+TEST(EmbeddingId, IsTheModelsUnlessSomethingElseIsStated) {
+  Deployment a, b;
+  a.model = "small";
+  b.model = "my-name";
+  EXPECT_NE(embedding_id(a), embedding_id(b));
+  b.embedding = "small";
+  EXPECT_EQ(embedding_id(a), embedding_id(b));
+  EXPECT_EQ(embedding_model(b), "small");
+  EXPECT_NE(embedding_id(Deployment()), 0U);
 }
 
 }  // namespace

@@ -79,5 +79,12 @@ TEST(CostSum, IsAsGoodAsItsWorstPart) {
   }
 }
 
+TEST(CostOf, WithoutOutputItsPriceIsNoMatter) {
+  const Cost cost = cost_of(used(1'000'000, 0), Price{0.02, {}, {}, {}});
+  EXPECT_EQ(cost.kind, CostKind::exact);
+  EXPECT_DOUBLE_EQ(cost.usd.value(), 0.02);
+  EXPECT_EQ(cost_of(used(0, 0), Price{{}, 1.0, {}, {}}).kind, CostKind::unknown);
+}
+
 }  // namespace
 }  // namespace llmroute

@@ -59,6 +59,43 @@ TEST(Anthropic, LetsOneTokenFamilyBe) {
   EXPECT_FALSE(find_dialect("anthropic")->read_limits({}, WallTime{}).any());
 }
 
+TEST(Anthropic, TellsWhatIsKeptForAnHour) {
+  Usage usage;
+  Tokens fresh;
+  read_anthropic_usage(
+      wire::JsonView(R"({"input_tokens":5,"cache_creation_input_tokens":30,"cache_creation":)"
+                     R"({"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},)"
+                     R"("cache_read_input_tokens":2,"output_tokens":1})"),
+      usage, fresh);
+  EXPECT_EQ(usage.input, Tokens{37});
+  EXPECT_EQ(usage.cache_write, Tokens{30});
+  EXPECT_EQ(usage.cache_write_hour, Tokens{20});
+  // The stream's last event repeats the counts without the split.
+  read_anthropic_usage(wire::JsonView(R"({"output_tokens":9})"), usage, fresh);
+  EXPECT_EQ(usage.cache_write_hour, Tokens{20});
+  EXPECT_EQ(usage.output, Tokens{9});
+}
+
+TEST(Anthropic, BoundsAThinkingBlock) {
+  const auto decoder = find_dialect("anthropic")->stream_decoder(Deployment());
+  std::vector<Delta> out;
+  auto failure = decoder->feed(
+      "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
+      "{\"type\":\"thinking\"}}\n\n",
+      out);
+  const std::string event =
+      "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"thinking\":\"" +
+      std::string(1U << 20, 'x') + "\"}}\n\n";
+  int fed = 0;
+  for (; !failure && fed < 40; ++fed) {
+    failure = decoder->feed(event, out);
+    out.clear();
+  }
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->kind, ErrorKind::protocol);
+  EXPECT_LE(fed, 18) << "the bound is 16 MiB";
+}
+
 TEST(Anthropic, LetsADeploymentNameItsVersion) {
   ChatRequest request;
   request.body = R"({"messages":[{"role":"user","content":"hi"}]})";

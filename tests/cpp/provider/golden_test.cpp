@@ -7,6 +7,7 @@
 
 #include "llmroute/base/random.h"
 #include "llmroute/provider/dialect.h"
+#include "support/event_frames.h"
 
 namespace llmroute::provider {
 namespace {
@@ -45,6 +46,12 @@ Deployment deployment_of(const Ordered& test, const std::string& dialect) {
   d.quirks.key_header = options.value("key_header", "");
   d.base_url = options.value("base_url", d.base_url);
   d.quirks.max_tokens_field = options.value("max_tokens_field", "");
+  d.quirks.reasoning_summary = options.value("reasoning_summary", "");
+  d.quirks.keeps = options.value("keeps", d.quirks.keeps);
+  const Ordered rename = options.value("rename", Ordered::object());
+  for (const auto& [parameter, name] : rename.items()) {
+    d.quirks.rename.emplace_back(parameter, name.get<std::string>());
+  }
   d.quirks.unsupported = options.value("unsupported", std::vector<std::string>());
   if (options.contains("max_output_tokens")) {
     d.max_output_tokens = Tokens{options["max_output_tokens"].get<std::int64_t>()};
@@ -69,6 +76,8 @@ TEST(Golden, RequestsAreWrittenAsTheProviderReadsThem) {
       ChatRequest request;
       request.body = test["request"].dump();
       const Ordered options = test.value("options", Ordered::object());
+      request.shape = from_slug<Shape>(options.value("shape", "chat")).value();
+      if (options.contains("native")) request.native = options["native"].dump();
       request.options.stream = options.value("stream", false);
       request.options.drop_unsupported = options.value("drop_unsupported", false);
       const auto encoded =
@@ -179,9 +188,20 @@ Heard listen(const Ordered& test, const std::string& dialect, std::string_view b
   return heard;
 }
 
+// One event as it stands on the wire: a binary frame where it has headers, else lines of text.
+std::string event_bytes(const Ordered& event) {
+  if (event.is_string()) return event.get<std::string>() + "\n\n";
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const auto& [name, value] : event["headers"].items()) {
+    headers.emplace_back(name, value.get<std::string>());
+  }
+  const Ordered& payload = event["payload"];
+  return event_frame(headers, payload.is_string() ? payload.get<std::string>() : payload.dump());
+}
+
 std::string stream_text(const Ordered& test) {
   std::string text;
-  for (const Ordered& event : test["events"]) text += event.get<std::string>() + "\n\n";
+  for (const Ordered& event : test["events"]) text += event_bytes(event);
   return text;
 }
 
@@ -204,10 +224,16 @@ TEST(Golden, StreamsAreReadWholeAndInAnySplit) {
   }
 }
 
-// Exactly: complete from the last byte of the terminator itself on, whose line ends may be missing.
+// Exactly: complete from the last byte of the terminator itself on, whose line ends may be missing;
+// of a binary frame no byte may be.
 TEST(Golden, ACutStreamIsNeverReportedComplete) {
   const std::map<std::string, std::string> terminators = {{"openai", "data: [DONE]"},
-                                                          {"anthropic", "\"message_stop\"}"}};
+                                                          {"anthropic", "\"message_stop\"}"},
+                                                          {"gemini", "}\n\n"},
+                                                          {"bedrock", ""},
+                                                          {"cohere", "\"message-end\"}"},
+                                                          {"ollama", "\"done\":true}"},
+                                                          {"responses", "\"sequence_number\":99}"}};
   for (const std::string& dialect : kDialects) {
     for (const Ordered& test : load(dialect, "streams.json")) {
       if (test.contains("error") || test.contains("deployment")) continue;

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "llmroute/provider/dialect.h"
+#include "llmroute/provider/openai_parts.h"
+#include "llmroute/wire/json.h"
 
 namespace llmroute::provider {
 namespace {
@@ -32,6 +34,57 @@ TEST(OpenAi, PassesEveryByteButWhatChanges) {
   ASSERT_TRUE(encoded);
   EXPECT_EQ(encoded->http.body,
             "{\"model\":\"m\\\"x\",\"messages\":" + messages + ",\"temperature\":0.70}");
+}
+
+TEST(OpenAi, KeepsTheBytesOfMessagesThatOnlyMentionOthersMembers) {
+  // A name in a text, or as a key of an argument or a schema, is nobody's member.
+  const std::string messages =
+      R"([{"role":"user","content":"say \"cache_control\": yes"},{"role":"assistant","content":null,)"
+      R"("tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}","x" :)"
+      R"({"is_error":true}}}]}])";
+  ChatRequest request;
+  request.body = "{\"messages\":" + messages + "}";
+  const auto encoded = find_dialect("openai")->encode(request, Deployment(), Secret());
+  ASSERT_TRUE(encoded);
+  EXPECT_NE(encoded->http.body.find(messages), std::string::npos) << encoded->http.body;
+  EXPECT_TRUE(encoded->dropped_parameters.empty());
+}
+
+TEST(OpenAi, FindsOthersMembersHoweverTheyAreWritten) {
+  for (const std::string key : {"\"thinking_blocks\"", "\"thinking_blocks\" \n", "\"is_error\"\t",
+                                "\"reasoning_details\"", "\"cache_control\"  "}) {
+    ChatRequest request;
+    request.body = "{\"messages\":[{" + key + ":[1],\"role\":\"user\",\"content\":\"x\"}]}";
+    const auto encoded = find_dialect("openai")->encode(request, Deployment(), Secret());
+    ASSERT_TRUE(encoded);
+    EXPECT_NE(encoded->http.body.find(R"([{"role":"user","content":"x"}])"), std::string::npos)
+        << encoded->http.body;
+    ASSERT_EQ(encoded->dropped_parameters.size(), 1U);
+    EXPECT_EQ(encoded->dropped_parameters[0].substr(0, 12), "messages[0].");
+  }
+}
+
+TEST(OpenAi, CountsSoundAndImages) {
+  const Usage usage = read_openai_usage(wire::JsonView(
+      R"({"prompt_tokens":100,"completion_tokens":50,"prompt_tokens_details":{"audio_tokens":10,)"
+      R"("image_tokens":20,"cached_tokens":5},"completion_tokens_details":{"audio_tokens":40,)"
+      R"("image_tokens":60,"reasoning_tokens":null}})"));
+  EXPECT_EQ(usage.audio_input, Tokens{10});
+  EXPECT_EQ(usage.image_input, Tokens{20});
+  EXPECT_EQ(usage.cached_input, Tokens{5});
+  EXPECT_EQ(usage.audio_output, Tokens{40});
+  EXPECT_EQ(usage.image_output, Tokens{50}) << "a part is never more than the whole";
+  EXPECT_EQ(usage.output, Tokens{50});
+}
+
+TEST(OpenAi, AFailureOfTheProviderIsNeverAStop) {
+  for (const std::string word : {"network_error", "error", "unknown", "aborted", "STOP", ""}) {
+    EXPECT_EQ(openai_finish_reason(word), word);
+  }
+  EXPECT_EQ(openai_finish_reason("sensitive"), "content_filter");
+  EXPECT_EQ(openai_finish_reason("eos"), "stop");
+  EXPECT_EQ(openai_finish_reason("model_length"), "length");
+  EXPECT_EQ(openai_finish_reason("model_context_window_exceeded"), "length");
 }
 
 TEST(OpenAi, CopiesALargeImageOnce) {

@@ -39,6 +39,11 @@ TEST(Registry, MarksWhatDialectAndProviderCannotCarry) {
   EXPECT_TRUE(lacks(1, Parameter::top_p));
   EXPECT_TRUE(lacks(1, Parameter::seed));
   EXPECT_FALSE(lacks(1, Parameter::tools));
+  const auto embeds = [&](std::size_t i) {
+    return !inventory.deployments[i].lacks.test(static_cast<std::size_t>(Capability::embeddings));
+  };
+  EXPECT_TRUE(embeds(0) == find_dialect("openai")->has_embeddings());
+  EXPECT_FALSE(embeds(1));
   // Resolving anew forgets what no longer holds.
   inventory.deployments[0].quirks.unsupported.clear();
   ASSERT_TRUE(resolve_dialects(inventory));

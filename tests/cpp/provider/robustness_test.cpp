@@ -1,6 +1,7 @@
 // Bytes from the network that nobody promised anything about: no crash, no hang, a named failure.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -133,9 +134,16 @@ TEST(Robustness, DamagedStreamsNeverEndWell) {
       "data: "
       "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\"}}"
       "\n\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"text\":\"a\"}}\n\n";
+  const std::string gemini =
+      "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"},{\"functionCall\":"
+      "{\"name\":\"f\",\"args\":{\"a\":[1]}}}]},\"index\":0}],\"usageMetadata\":"
+      "{\"promptTokenCount\":1}}\r\n\r\n";
+  const std::map<std::string_view, std::string> texts = {
+      {"openai", openai}, {"anthropic", anthropic}, {"gemini", gemini}};
   for (const Dialect* dialect : dialects()) {
-    if (dialect->name() != "openai" && dialect->name() != "anthropic") continue;
-    const std::string& text = dialect->name() == "openai" ? openai : anthropic;
+    const auto found = texts.find(dialect->name());
+    if (found == texts.end()) continue;
+    const std::string& text = found->second;
     for (int round = 0; round < 3000; ++round) {
       std::string damaged = text;
       for (std::uint64_t hits = 1 + random.below(3); hits > 0; --hits) {

@@ -1,0 +1,1 @@
+"""Configurations of other routers, as llmroute's own."""
