@@ -58,6 +58,7 @@ py::tuple words() {
 void bind_vocabulary(py::module_& module) {
   py::dict out;
   out["ErrorKind"] = words<ErrorKind>();
+  out["Cause"] = words<Cause>();
   out["Reason"] = words<Reason>();
   out["DeltaKind"] = words<DeltaKind>();
   out["DecisionStatus"] = words<DecisionStatus>();

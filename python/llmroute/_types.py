@@ -9,6 +9,7 @@ __all__ = [
     "CacheStatus",
     "CacheUse",
     "Capability",
+    "Cause",
     "CostKind",
     "DecisionStatus",
     "DeltaKind",
@@ -34,6 +35,7 @@ ErrorKind = Literal[
     "attempt_timeout",
     "bad_request",
     "context_length",
+    "capability_mismatch",
     "content_filter",
     "authentication",
     "permission_denied",
@@ -47,6 +49,15 @@ ErrorKind = Literal[
     "deadline_exceeded",
     "cancelled",
     "closed",
+]
+Cause = Literal[
+    "plain",
+    "ramp",
+    "daily_quota",
+    "beyond_credit",
+    "key_refused",
+    "before_provider",
+    "tool_generation",
 ]
 Reason = Literal[
     "kept",

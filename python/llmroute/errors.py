@@ -18,6 +18,7 @@
         AttemptTimeoutError (also TimeoutError)
         BadRequestError
           ContextLengthError
+          CapabilityMismatchError
           ContentFilterError
         AuthenticationError
         PermissionDeniedError
@@ -49,6 +50,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BudgetExceededError",
+    "CapabilityMismatchError",
     "CapacityError",
     "ClosedError",
     "ConfigError",
@@ -393,6 +395,20 @@ class ContextLengthError(BadRequestError):
     """The prompt is too long for this model."""
 
     kind = "context_length"
+
+
+class CapabilityMismatchError(BadRequestError):
+    """The model lacks what the request needs, such as tools; another one may have it.
+
+    Examples
+    --------
+    >>> from llmroute.errors import BadRequestError, CapabilityMismatchError
+    >>> error = CapabilityMismatchError("this model does not support tools", status_code=400)
+    >>> isinstance(error, BadRequestError), error.kind
+    (True, 'capability_mismatch')
+    """
+
+    kind = "capability_mismatch"
 
 
 class ContentFilterError(BadRequestError):

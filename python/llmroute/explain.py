@@ -270,7 +270,8 @@ def _attempt_words(attempt: dict[str, Any]) -> str:
         error = attempt["error"]
         code = f" ({error['status_code']})" if error["status_code"] else ""
         said = f": {error['message']}" if error["message"] else ""
-        return f"{waited}{error['kind']}{code} after {format_ms(attempt['total_ms'])}{said}"
+        cause = f", {error['cause']}" if error.get("cause") else ""
+        return f"{waited}{error['kind']}{cause}{code} after {format_ms(attempt['total_ms'])}{said}"
     return f"{waited}{attempt['status']} after {format_ms(attempt['total_ms'])}"
 
 

@@ -168,4 +168,4 @@ def test_a_pool_of_keys_is_limited_as_a_whole() -> None:
     }
     with llmroute.Router(config, clock=ManualClock()) as router:
         router._shared.core.pretend("a", "limited")
-        assert router.explain("hi").candidates[0]["reason"] == "no_usable_key"
+        assert router.explain("hi").candidates[0]["reason"] == "cooling_down"

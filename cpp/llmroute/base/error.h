@@ -27,6 +27,7 @@ LLMROUTE_ENUM(ErrorKind,
               attempt_timeout,      // one of the four timeouts of an attempt
               bad_request,          // 400-like: would fail everywhere
               context_length,       // prompt too long for this model
+              capability_mismatch,  // this model lacks what the request needs; another may have it
               content_filter,       // refused by the provider's filter
               authentication,       // this key is not accepted
               permission_denied,    // key known, but not allowed here

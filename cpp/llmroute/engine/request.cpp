@@ -5,7 +5,6 @@
 
 #include "llmroute/engine/backoff.h"
 #include "llmroute/engine/billing.h"
-#include "llmroute/engine/reaction.h"
 #include "llmroute/engine/verdict.h"
 
 namespace llmroute::engine {

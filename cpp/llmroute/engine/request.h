@@ -2,15 +2,17 @@
 //
 // (event, now) -> actions; no IO. Owned by the dispatcher, used under its lock, destroyed after its
 // Finish action. No event throws; events for an attempt that is not running are ignored. The rules,
-// by how the last attempt ended (reaction.h):
+// by how the last attempt ended (model/treatment.h has the whole table):
 //
-//   rate_limit, connect, protocol, attempt_timeout, overloaded, server_error, stream_interrupted
+//   connect, protocol, attempt_timeout, overloaded, server_error, stream_interrupted
 //                                    next candidate; with all tried once, back off (full jitter)
-//                                    and go around again
+//                                    and go around again; a bad tool call: once more here first
+//   rate_limit                       another usable key of the pool (not charged), else the same
 //   context_length                   only known larger windows, then groups in on_context_too_long
 //   content_filter                   only groups in on_content_filter
-//   authentication, quota_exhausted  another key of the pool (not charged), else next candidate
-//   permission_denied, not_found     next candidate, this one never again
+//   authentication, quota_exhausted, permission_denied
+//                                    another key of the pool (not charged), else next candidate
+//   not_found, capability_mismatch   next candidate, this one never again
 //   bad_request and the rest         never another attempt
 //
 // Candidates: the plan, and behind it in reserve those that planning left out only for the moment
@@ -55,6 +57,7 @@
 #include "llmroute/engine/dispatcher.h"
 #include "llmroute/engine/route.h"
 #include "llmroute/engine/wait_queue.h"
+#include "llmroute/model/treatment.h"
 
 namespace llmroute::engine {
 
@@ -155,7 +158,8 @@ class RequestMachine {
   void arm(Surroundings& s);
   void react(Surroundings& s, std::size_t slot, const Failure& failure);
   void leave_to_other(Surroundings& s, std::size_t slot, const Failure& failure);
-  void rotate_key(Surroundings& s, std::size_t slot);
+  bool stay(Surroundings& s, std::size_t slot);
+  bool rotate_key(Surroundings& s, std::size_t slot, Reaction reaction);
   void detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window, bool& extended);
   void end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
                    std::vector<std::string> dropped);

@@ -3,9 +3,9 @@
 #include <utility>
 
 #include "llmroute/engine/billing.h"
-#include "llmroute/engine/reaction.h"
 #include "llmroute/engine/request.h"
 #include "llmroute/engine/verdict.h"
+#include "llmroute/model/treatment.h"
 
 namespace llmroute::engine {
 
@@ -14,10 +14,17 @@ namespace llmroute::engine {
 void RequestMachine::react(Surroundings& s, std::size_t slot, const Failure& failure) {
   const Place place = route_[slot];
   constexpr Tokens kAny{-1};
-  switch (reaction_to(failure.kind)) {
+  const Reaction reaction = treatment_of(failure).reaction;
+  switch (reaction) {
     case Reaction::move_on: break;
+    case Reaction::stay:
+      if (stay(s, slot)) return;
+      break;
     case Reaction::leave: route_[slot].closed = true; break;
-    case Reaction::other_key: rotate_key(s, slot); return;
+    case Reaction::next_key:
+    case Reaction::other_key:
+      if (rotate_key(s, slot, reaction)) return;
+      break;
     case Reaction::larger_window: {
       const auto known = inventory_->deployments[place.deployment].context_tokens;
       const Tokens window = known.value_or(request_->facts.prompt_tokens);
@@ -32,7 +39,7 @@ void RequestMachine::react(Surroundings& s, std::size_t slot, const Failure& fai
       break;
     case Reaction::end: finish(s, DecisionStatus::failed, failure); return;
   }
-  if (fault_of(failure.kind) == Fault::caller && !route_.any_open()) {
+  if (fault_of(failure) == Fault::caller && !route_.any_open()) {
     finish(s, DecisionStatus::failed, failure);
     return;
   }
@@ -41,28 +48,48 @@ void RequestMachine::react(Surroundings& s, std::size_t slot, const Failure& fai
 
 // One of two failed: the other may still answer, so nothing new is begun.
 void RequestMachine::leave_to_other(Surroundings& s, std::size_t slot, const Failure& failure) {
-  const Reaction reaction = reaction_to(failure.kind);
+  const Reaction reaction = treatment_of(failure).reaction;
   if (reaction == Reaction::end) {
     finish(s, DecisionStatus::failed, failure);
-  } else if (reaction != Reaction::move_on) {
+  } else if (reaction != Reaction::move_on && reaction != Reaction::stay &&
+             reaction != Reaction::next_key) {
     route_[slot].closed = true;
   }
 }
 
-void RequestMachine::rotate_key(Surroundings& s, std::size_t slot) {
+// Once more, before the others: what went wrong was chance. Paid for like any other attempt.
+bool RequestMachine::stay(Surroundings& s, std::size_t slot) {
+  const Place& place = route_[slot];
+  const auto admits = [&] {
+    return standing(s).admit(place.deployment, place.group, place.last_usable).reason ==
+           Reason::kept;
+  };
+  if (place.tries > 1 || attempts_left_ <= 0 || !s.retry_budget.can_pay() || !admits()) {
+    return false;
+  }
+  s.retry_budget.pay();
+  start(s, slot, Terms{});
+  return true;
+}
+
+// Not charged: the attempts are for places, and a pool is one place. Each key is given up at most
+// once for either reason, so this ends whatever the board knows.
+bool RequestMachine::rotate_key(Surroundings& s, std::size_t slot, Reaction reaction) {
   Place& place = route_[slot];
   Standing health = standing(s);
-  ++place.rotations;
-  const bool another = place.rotations < health.deployment(place.deployment).keys.size();
-  if (another &&
-      health.admit(place.deployment, place.group, place.last_usable).reason == Reason::kept) {
-    Terms terms;
-    terms.charged = false;
-    start(s, slot, terms);
-    return;
+  const bool refused = reaction == Reaction::other_key;
+  std::uint16_t& given_up = refused ? place.refused : place.limited;
+  const bool another = ++given_up < health.deployment(place.deployment).keys.size();
+  if (refused && !another) place.closed = true;  // else the other keys only cool: later, perhaps
+  if (!another ||
+      health.admit(place.deployment, place.group, place.last_usable).reason != Reason::kept) {
+    return false;
   }
-  if (!another) place.closed = true;  // else the other keys only cool: later, perhaps
-  advance(s);
+  ++place.rotations;
+  Terms terms;
+  terms.charged = false;
+  start(s, slot, terms);
+  return true;
 }
 
 // Where the failed place's group sends such requests, else where the first group does.
@@ -80,6 +107,9 @@ void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome 
                                  std::vector<std::string> dropped) {
   AttemptRecord& record = decision_.attempts[ended.number - 1];
   standing(s).on_outcome(record.deployment, record.key, outcome, ended.work);
+  if (outcome.failure && outcome.failure->lack.named()) {
+    standing(s).learn(record.deployment, outcome.failure->lack, request_->facts);
+  }
   if (outcome.ok()) {
     s.retry_budget.on_success();
     s.affinity.note_answer(*request_, inventory_->deployments[record.deployment], outcome.reply_id,
@@ -99,7 +129,7 @@ void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome 
 void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {
   using Loan = RetryBudget::Loan;
   const bool blameless =
-      outcome.cancelled || (outcome.failure && fault_of(outcome.failure->kind) == Fault::caller);
+      outcome.cancelled || (outcome.failure && fault_of(*outcome.failure) == Fault::caller);
   s.retry_budget.settle(outcome.ok() ? Loan::repaid : blameless ? Loan::waived : Loan::lost);
 }
 

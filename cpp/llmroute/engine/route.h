@@ -28,7 +28,9 @@ struct Place {
   DeploymentIndex deployment = 0;
   GroupIndex group = 0;
   std::uint32_t record = 0;     // index in Decision::candidates
-  std::uint16_t rotations = 0;  // keys of its pool given up by this request
+  std::uint16_t rotations = 0;  // attempts that were begun with another key of its pool
+  std::uint16_t refused = 0;    // keys that this request found refused,
+  std::uint16_t limited = 0;    // and limited
   std::uint8_t tries = 0;       // charged attempts
   bool last_usable = false;     // admitted although its breaker is open, throttled
   bool reserve = false;

@@ -101,7 +101,7 @@ std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
   if (!same()) return static_cast<std::uint16_t>(rotations % size);
   std::uint16_t key = 0;
   for (std::size_t i = 0; i < size; ++i) {
-    key = senses_.board.pick_key(index, senses_.now).value_or(0);
+    key = senses_.board.pick_key(index, senses_.now);
     if (senses_.ledger.key_has_room(index, key, senses_.now, claims_.tokens())) break;
   }
   return key;
@@ -126,6 +126,10 @@ void Standing::on_first_content(DeploymentIndex index, Duration ttft, health::Wo
     senses_.board.on_first_content(*there, senses_.now, ttft, work);
     senses_.proofs[*there] = senses_.now;
   }
+}
+
+void Standing::learn(DeploymentIndex index, const Lack& lack, const Facts& facts) {
+  if (const auto there = place(index)) senses_.board.learn(*there, senses_.now, lack, facts);
 }
 
 void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,

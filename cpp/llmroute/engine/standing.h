@@ -57,8 +57,8 @@ class Standing {
   // The `share` quantile of the time to the first token (streams) or the end (whole replies);
   // nothing where too little is known.
   std::optional<Duration> usual_time(DeploymentIndex index, bool stream, double share) const;
-  // The key for an attempt, one with room where there are limits by key; `rotations` counts those
-  // already given up by this request.
+  // The key for an attempt, one with room where there are limits by key; `rotations` counts
+  // those already given up by this request.
   std::uint16_t pick_key(DeploymentIndex index, std::size_t rotations);
 
   // The accounts that an attempt there draws on.
@@ -68,6 +68,7 @@ class Standing {
   void on_first_content(DeploymentIndex index, Duration ttft, health::Work work);
   void on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
                   health::Work work);
+  void learn(DeploymentIndex index, const Lack& lack, const Facts& facts);
 
  private:
   std::optional<DeploymentIndex> place(DeploymentIndex index) const;

@@ -1,7 +1,11 @@
 #include "llmroute/health/board.h"
 
 #include <algorithm>
+#include <string>
 #include <unordered_map>
+
+#include "llmroute/base/stable_hash.h"
+#include "llmroute/model/treatment.h"
 
 namespace llmroute::health {
 
@@ -15,17 +19,26 @@ Admission refused(Reason reason, Duration left) {
   return {reason, static_cast<float>(to_ms(left)), 0};
 }
 
-// What a failure says about the key it was made with.
-void blame_key(DeploymentHealth& h, std::uint16_t key, Instant now, const Failure& failure) {
-  Keys& keys = h.get<Keys>();
-  if (failure.kind == ErrorKind::authentication || failure.kind == ErrorKind::quota_exhausted) {
-    keys.kill(key);
-  } else if (failure.kind == ErrorKind::rate_limit && keys.size() > 1) {
-    // With other keys in the pool the limit is this key's; with one key it is the deployment's.
-    keys.cool(key, add_saturated(now, failure.retry_after.value_or(defaults::kCooldown)));
-  } else if (failure.kind == ErrorKind::rate_limit) {
-    h.get<Cooldown>().cool(now, failure.retry_after);
+// Of literals only a hash: a map of names is no place for secrets.
+std::string account_name(const Deployment& d, const SecretSource& key) {
+  std::string name = d.provider + '\n' + d.base_url + '\n' + key.describe();
+  if (key.origin == SecretOrigin::literal) {
+    name += '\n' + std::to_string(stable_hash(key.literal.reveal()));
   }
+  return name;
+}
+
+// Until when a key has nothing left, by the headers of its last answer.
+std::optional<Duration> used_up_for(const AnnouncedLimits& said) {
+  std::optional<Duration> wait;
+  for (const AnnouncedWindow& window : said.windows) {
+    if (!window.remaining || *window.remaining > 0 || !window.reset) continue;
+    // A distant reset that nobody explains may be the end of a slow refill.
+    const bool believed =
+        window.refill == Refill::at_once || *window.reset <= defaults::kMaxRetryAfter;
+    if (believed) wait = std::max(wait.value_or(Duration::zero()), *window.reset);
+  }
+  return wait;
 }
 
 // What makes an answer a cold start, in milliseconds that it took longer; 0: nothing.
@@ -78,11 +91,29 @@ void Board::configure(const Inventory& inventory) {
   identities_ = std::move(identities);
   hot_.assign(health_.size(), Hot{});
   loads_.assign(health_.size(), LoadView{});
+  gather_accounts(inventory);
   // The keys of a pool begin anew, so nothing is known that a time would be needed for.
   for (std::size_t i = 0; i < health_.size(); ++i) {
     refresh(static_cast<DeploymentIndex>(i), Instant{});
     // Without a time what is told has not expired; a view says itself until when it holds.
     loads_[i] = health_[i].get<Load>().view(Instant{});
+  }
+}
+
+void Board::gather_accounts(const Inventory& inventory) {
+  std::unordered_map<std::string, std::uint32_t> known;
+  accounts_.clear();
+  account_of_.assign(inventory.deployments.size(), {});
+  for (std::size_t i = 0; i < inventory.deployments.size(); ++i) {
+    const Deployment& deployment = inventory.deployments[i];
+    for (std::size_t key = 0; key < deployment.keys.size(); ++key) {
+      const auto next = static_cast<std::uint32_t>(accounts_.size());
+      const auto [at, added] = known.emplace(account_name(deployment, deployment.keys[key]), next);
+      if (added) accounts_.emplace_back();
+      account_of_[i].push_back(at->second);
+      accounts_[at->second].push_back(
+          {static_cast<DeploymentIndex>(i), static_cast<std::uint16_t>(key)});
+    }
   }
 }
 
@@ -99,12 +130,16 @@ Admission Board::admit_slowly(DeploymentIndex index, Instant now) const {
     answer.b = h.get<RateLimits>().exhausted_window();
     return answer;
   }
+  return admit_keys(h, now);
+}
+
+Admission Board::admit_keys(const DeploymentHealth& h, Instant now) const {
   const Keys& keys = h.get<Keys>();
-  if (!keys.usable(now)) {
-    return {Reason::no_usable_key, static_cast<float>(keys.dead()),
-            static_cast<float>(keys.size())};
-  }
-  return answer;
+  if (keys.usable(now)) return {};
+  // Where a key is only limited, the deployment cools with it; else nobody knows when.
+  const Instant back = keys.next_change(now);
+  if (back != kNever) return refused(Reason::cooling_down, back - now);
+  return {Reason::no_usable_key, static_cast<float>(keys.dead()), static_cast<float>(keys.size())};
 }
 
 Admission Board::admit_last(DeploymentIndex index, Instant now) const {
@@ -136,8 +171,59 @@ void Board::on_outcome(DeploymentIndex index, std::uint16_t key, Instant now,
   work.cold_ms = cold_ms(h, outcome, work);
   judge_first(h, now, outcome, work);
   h.each([&](auto& signal) { signal.on_outcome(now, outcome, work); });
-  if (outcome.failure && !outcome.cancelled) blame_key(h, key, now, *outcome.failure);
+  blame_key(index, key, now, outcome);
   refresh(index, now);
+}
+
+// What an outcome says about the key it was made with.
+void Board::blame_key(DeploymentIndex index, std::uint16_t key, Instant now,
+                      const Outcome& outcome) {
+  DeploymentHealth& h = health_[index];
+  Keys& keys = h.get<Keys>();
+  if (keys.size() > 1) {
+    if (const auto wait = used_up_for(outcome.limits)) keys.cool(key, add_saturated(now, *wait));
+  }
+  if (outcome.ok()) keys.on_success(key, now);
+  if (!outcome.failure || outcome.cancelled) return;
+  const Failure& failure = *outcome.failure;
+  const Treatment treatment = treatment_of(failure);
+  const bool concerns_key = treatment.cools == Cools::key || treatment.cools == Cools::account;
+  if (!concerns_key) return;
+  const bool refused_key = fault_of(failure) == Fault::key && !treatment.believed;
+  if (keys.size() == 0 && refused_key) {
+    // Nothing but the deployment to leave alone, and nothing that could be put right in a pool.
+    h.get<Cooldown>().cool(now, make_failure(ErrorKind::overloaded, {}));
+  } else if (treatment.cools == Cools::account) {
+    park_account(index, key, now, treatment.cooling);
+  } else if (refused_key) {
+    keys.refuse(key, now, treatment.cooling);
+  } else if (keys.size() > 1) {
+    keys.cool(key, now, failure);
+  } else {
+    h.get<Cooldown>().cool(now, failure);
+  }
+}
+
+void Board::park_account(DeploymentIndex index, std::uint16_t key, Instant now, Duration time) {
+  if (key >= account_of_[index].size()) return;  // of another inventory
+  health_[index].get<Keys>().refuse(key, now, time);
+  for (const PoolKey& same : accounts_[account_of_[index][key]]) {
+    if (same.deployment == index) continue;
+    health_[same.deployment].get<Keys>().refuse(same.key, now, time);
+    refresh(same.deployment, now);
+  }
+}
+
+void Board::learn(DeploymentIndex index, Instant now, const Lack& lack, const Facts& facts) {
+  Lacks& lacks = health_[index].get<Lacks>();
+  lacks.learn(now, lack, facts);
+  hot_[index].lacking = lacks.any();
+}
+
+Admission Board::check_lacks_slowly(DeploymentIndex index, Instant now, const Facts& facts) const {
+  Admission answer;
+  answer.reason = health_[index].get<Lacks>().against(now, facts, answer.a);
+  return answer;
 }
 
 void Board::refresh(DeploymentIndex index, Instant now) {
@@ -155,6 +241,7 @@ void Board::refresh(DeploymentIndex index, Instant now) {
   hot.failure_share = static_cast<float>(h.get<ErrorRate>().counts(now).failure_share());
   hot.failure_share_at = now;
   hot.blocked_until = std::max(h.get<Cooldown>().until(), h.get<RateLimits>().exhausted_until());
+  hot.lacking = h.get<Lacks>().any();
   const Breaker& breaker = h.get<Breaker>();
   hot.plain = breaker.status() == BreakerStatus::closed && breaker.ramp(now) >= 1.0 &&
               h.get<Keys>().all_fresh();
@@ -179,8 +266,9 @@ double Board::penalty_slowly(DeploymentIndex index, Instant now) const {
   return 1.0 / ((1.0 - std::min(share, kWorstShare)) * h.get<Breaker>().ramp(now));
 }
 
-std::optional<std::uint16_t> Board::pick_key(DeploymentIndex index, Instant now) {
-  return health_[index].get<Keys>().pick(now);
+std::uint16_t Board::pick_key(DeploymentIndex index, Instant now) {
+  Keys& keys = health_[index].get<Keys>();
+  return keys.pick(now).value_or(keys.least_bad());
 }
 
 bool Board::trusted(DeploymentIndex index, Instant now) const {

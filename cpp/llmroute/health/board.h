@@ -35,7 +35,8 @@ struct Hot {
   float ttft_p50_ms = 0, ttft_p95_ms = 0;
   float failure_share = 0;  // of the recent window, as of failure_share_at
   std::uint32_t in_flight = 0;
-  bool plain = true;  // breaker closed, not in slow start, no key dead or cooling
+  bool plain = true;     // breaker closed, not in slow start, no key dead or cooling
+  bool lacking = false;  // something was learned that it lacks
   bool measured = false;
   bool may_be_cold = false;  // a cold start was seen: idle time matters
 };
@@ -88,13 +89,20 @@ class Board {
   void on_outcome(DeploymentIndex index, std::uint16_t key, Instant now, const Outcome& outcome,
                   Work work);
 
-  // The first key of the pool that is neither dead nor cooling, rotating for evenness; nothing where
-  // none is usable. A deployment without keys gives 0.
-  std::optional<std::uint16_t> pick_key(DeploymentIndex index, Instant now);
+  // The first key of the pool that is neither dead nor cooling, rotating for evenness; where
+  // none is usable, the one that is back first. A deployment without keys gives 0.
+  std::uint16_t pick_key(DeploymentIndex index, Instant now);
 
   // True where nothing of the recent past speaks against it: breaker closed and not mostly failures
   // in the window. A retry that goes there does not draw on the retry budget.
   bool trusted(DeploymentIndex index, Instant now) const;
+
+  // A provider said that this deployment lacks something: kept where the request did carry it.
+  void learn(DeploymentIndex index, Instant now, const Lack& lack, const Facts& facts);
+  // What was learned, against a request; `kept` where nothing is.
+  Admission check_lacks(DeploymentIndex index, Instant now, const Facts& facts) const {
+    return hot_[index].lacking ? check_lacks_slowly(index, now, facts) : Admission{};
+  }
 
   // The earliest time at which admit may change by time alone; kNever where it does not.
   Instant next_change(DeploymentIndex index, Instant now) const;
@@ -103,6 +111,11 @@ class Board {
 
  private:
   Admission admit_slowly(DeploymentIndex index, Instant now) const;
+  Admission check_lacks_slowly(DeploymentIndex index, Instant now, const Facts& facts) const;
+  Admission admit_keys(const DeploymentHealth& h, Instant now) const;
+  void gather_accounts(const Inventory& inventory);
+  void blame_key(DeploymentIndex index, std::uint16_t key, Instant now, const Outcome& outcome);
+  void park_account(DeploymentIndex index, std::uint16_t key, Instant now, Duration time);
   double penalty_slowly(DeploymentIndex index, Instant now) const;
   void refresh(DeploymentIndex index, Instant now);
 
@@ -110,6 +123,13 @@ class Board {
   std::vector<Hot> hot_;                 // parallel
   std::vector<LoadView> loads_;          // parallel
   std::vector<std::string> identities_;  // parallel; name, provider, model and base URL
+  // Keys that are one account: the same source at the same provider and base URL.
+  struct PoolKey {
+    DeploymentIndex deployment;
+    std::uint16_t key;
+  };
+  std::vector<std::vector<PoolKey>> accounts_;
+  std::vector<std::vector<std::uint32_t>> account_of_;  // by deployment and key
 };
 
 }  // namespace llmroute::health

@@ -35,7 +35,7 @@ void Breaker::on_outcome(Instant now, const Outcome& outcome, Work work) {
   if (outcome.cancelled) return;
   if (!outcome.failure) {
     succeed(now);
-  } else if (fault_of(outcome.failure->kind) == Fault::deployment) {
+  } else if (fault_of(*outcome.failure) == Fault::deployment) {
     fail(now);
   }
 }

@@ -6,20 +6,26 @@
 
 namespace llmroute::health {
 
+Duration cooling_time(const Treatment& treatment, std::optional<Duration> said, int in_row) {
+  constexpr int kMostDoublings = 6;
+  if (!treatment.believed) said.reset();
+  if (!treatment.grows) return said.value_or(treatment.cooling);
+  const int doublings = std::clamp(in_row - 1, 0, kMostDoublings);
+  if (said && doublings == 0) return *said;
+  const Duration doubled = treatment.cooling * (std::int64_t{1} << doublings);
+  const Duration grown = std::min<Duration>(doubled, defaults::kCooldownMax);
+  return std::max(said.value_or(grown), grown);
+}
+
 void Cooldown::on_outcome(Instant now, const Outcome& outcome, Work) {
   if (outcome.ok()) in_row_ = 0;
   if (!outcome.failure || outcome.cancelled) return;
-  if (outcome.failure->kind == ErrorKind::overloaded) cool(now, outcome.failure->retry_after);
+  if (treatment_of(*outcome.failure).cools == Cools::deployment) cool(now, *outcome.failure);
 }
 
-void Cooldown::cool(Instant now, std::optional<Duration> retry_after) {
-  constexpr int kMostDoublings = 6;
+void Cooldown::cool(Instant now, const Failure& failure) {
   if (now >= until_) ++in_row_;
-  const int doublings = std::clamp(in_row_ - 1, 0, kMostDoublings);
-  const Duration doubled = Duration(defaults::kCooldown) * (std::int64_t{1} << doublings);
-  const Duration grown = std::min<Duration>(doubled, defaults::kCooldownMax);
-  const bool believed = retry_after && doublings == 0;
-  const Duration wait = believed ? *retry_after : std::max(retry_after.value_or(grown), grown);
+  const Duration wait = cooling_time(treatment_of(failure), failure.retry_after, in_row_);
   // Many attempts may bring the same news; the latest end counts, so none shortens another.
   until_ = std::max(until_, add_saturated(now, wait));
 }

@@ -8,7 +8,7 @@ void ErrorRate::on_outcome(Instant now, const Outcome& outcome, Work) {
     window_.add(now, true);
     return;
   }
-  const Fault fault = fault_of(outcome.failure->kind);
+  const Fault fault = fault_of(*outcome.failure);
   if (fault == Fault::deployment || fault == Fault::key) window_.add(now, false);
 }
 

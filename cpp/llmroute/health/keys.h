@@ -1,12 +1,16 @@
 // The state of each API key of a deployment's pool: usable, cooling, or dead.
 //
-// Authentication and quota failures kill a key until the configuration changes; a rate limit cools
-// it when the pool has others. Rotation hands out usable keys in turn. Without data: all usable.
+// A limited key cools and the others serve meanwhile, as long as its provider asks, else as
+// cooling_time says (cooldown.h). A refused key is dead: one without credit for kQuotaPark, one that
+// is not accepted until the configuration changes; where its value may change by itself (a variable,
+// a file, a callable) for kRefusedKeyPark. Then one attempt finds out. Rotation hands out usable keys
+// in turn. Without data: all usable.
 #pragma once
 
 #include <vector>
 
 #include "llmroute/health/signal.h"
+#include "llmroute/model/treatment.h"
 
 namespace llmroute::health {
 
@@ -15,17 +19,32 @@ class Keys : public Signal {
   void configure(const Deployment& deployment, const Resilience&);
   void describe(Instant now, NumberSink& sink) const;
 
-  std::size_t size() const { return until_.size(); }
-  std::size_t dead() const;
+  std::size_t size() const { return keys_.size(); }
+  std::size_t dead() const;  // of those that cannot be used
   bool usable(Instant now) const;
-  bool all_fresh() const;  // no key was ever killed or cooled
+  bool all_fresh() const;  // no key is dead or cooling, or was since its last success
   std::optional<std::uint16_t> pick(Instant now);
-  void kill(std::uint16_t key);
+  // Of those that cannot be used, the one that is back first: for an attempt that must be made.
+  std::uint16_t least_bad() const;
+  // Refused: for good.
+  void kill(std::uint16_t key) { refuse(key, Instant{}, kForever); }
+  // Refused: for that long; kForever only where its value cannot change.
+  void refuse(std::uint16_t key, Instant now, Duration time);
+  // Limited, whether until a known time or by what the failure says.
   void cool(std::uint16_t key, Instant until);
+  void cool(std::uint16_t key, Instant now, const Failure& failure);
+  void on_success(std::uint16_t key, Instant now);
+  // When the first of the limited is back, while none is usable; kNever where all are dead.
   Instant next_change(Instant now) const;
 
  private:
-  std::vector<Instant> until_;  // usable from; kNever: dead
+  struct Key {
+    Instant until{};  // usable from; kNever: dead for good
+    int in_row = 0;   // times limited without a success between
+    bool refused = false;
+    bool changes = false;  // its value may change by itself
+  };
+  std::vector<Key> keys_;
   std::size_t next_ = 0;
 };
 

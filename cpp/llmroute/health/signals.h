@@ -9,14 +9,15 @@
 #include "llmroute/health/error_rate.h"
 #include "llmroute/health/in_flight.h"
 #include "llmroute/health/keys.h"
+#include "llmroute/health/lacks.h"
 #include "llmroute/health/latency.h"
 #include "llmroute/health/load.h"
 #include "llmroute/health/rate_limits.h"
 
 namespace llmroute::health {
 
-using SignalList =
-    std::tuple<InFlight, ColdStart, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys, Load>;
+using SignalList = std::tuple<InFlight, ColdStart, Latency, ErrorRate, Breaker, Cooldown,
+                              RateLimits, Keys, Lacks, Load>;
 
 struct DeploymentHealth {
   SignalList signals;

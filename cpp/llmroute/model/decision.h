@@ -50,6 +50,9 @@ LLMROUTE_ENUM(Reason,
               throttled,      // a: ms to the next permitted attempt (last usable one)
               not_in_order);  // a Python policy left it out
 
+// The reason of a deployment that lacks it.
+Reason reason_of(Capability capability);
+
 // See limit_reached.
 inline constexpr int kRuleStride = 16;
 

@@ -64,7 +64,9 @@ Json cost_json(const Cost& cost) {
 
 Json failure_json(const std::optional<Failure>& failure) {
   if (!failure) return nullptr;
+  const bool finer = failure->cause != Cause::plain;
   return {{"kind", slug(failure->kind)},
+          {"cause", finer ? Json(slug(failure->cause)) : Json(nullptr)},
           {"message", failure->message},
           {"status_code", failure->status != 0 ? Json(failure->status) : Json(nullptr)},
           {"provider_code",

@@ -84,6 +84,7 @@ NumberNames number_names(Reason reason) {
 
 std::string failure(const Failure& failure) {
   std::string out(slug(failure.kind));
+  if (failure.cause != Cause::plain) out.append(", ").append(slug(failure.cause));
   if (failure.status != 0) out += " (" + std::to_string(failure.status) + ")";
   return out;
 }
@@ -173,6 +174,18 @@ std::string numbers_in_words(const CandidateRecord& c, const Inventory* inventor
 }
 
 }  // namespace
+
+Reason reason_of(Capability capability) {
+  switch (capability) {
+    case Capability::tools: return Reason::tools_not_supported;
+    case Capability::vision: return Reason::vision_not_supported;
+    case Capability::json_schema: return Reason::json_schema_not_supported;
+    case Capability::audio: return Reason::audio_not_supported;
+    case Capability::files: return Reason::files_not_supported;
+    case Capability::embeddings: return Reason::embeddings_not_supported;
+  }
+  return Reason::parameter_not_supported;
+}
 
 std::string describe(const CandidateRecord& candidate, const Inventory* inventory) {
   std::string out(slug(candidate.reason));

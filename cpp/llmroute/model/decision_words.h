@@ -21,7 +21,7 @@ struct NumberNames {
 };
 NumberNames number_names(Reason reason);
 
-// "overloaded (529)".
+// "overloaded (529)", "rate_limit, daily_quota (429)".
 std::string failure(const Failure& failure);
 
 // The limit of limit_reached, and the table under [limits] that sets it; empty: the deployment's own.

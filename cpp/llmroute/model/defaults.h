@@ -47,6 +47,15 @@ inline constexpr milliseconds kErrorWindow{30'000};
 // --- cooling after a rate limit or overload without Retry-After ---------------------------------
 inline constexpr milliseconds kCooldown{1'500};
 inline constexpr milliseconds kCooldownMax{60'000};
+// A ramp limit: the providers' advice is to come back slower, not at once.
+inline constexpr milliseconds kRampCooldown{10'000};
+inline constexpr milliseconds kDailyCooldown{3'600'000};  // where nobody says when the day ends
+// Credit is bought by people: an hour later somebody may have. One attempt an hour costs nothing.
+inline constexpr milliseconds kQuotaPark{3'600'000};
+// Of a key that may not do this, and of a refused one whose value can change (env, file, callable).
+inline constexpr milliseconds kRefusedKeyPark{600'000};
+inline constexpr milliseconds kLackKept{
+    3'600'000};  // a server may be started anew with more options
 inline constexpr milliseconds kAbsurdRetryAfter{24LL * 3600 * 1000};  // beyond: unknown
 
 // --- latency signals ----------------------------------------------------------------------------

@@ -9,13 +9,30 @@
 #include "llmroute/base/error.h"
 #include "llmroute/base/time.h"
 #include "llmroute/model/announced.h"
+#include "llmroute/model/request.h"
 #include "llmroute/model/usage.h"
 
 namespace llmroute {
 
 // Whose fault a failure is; decides what it may do to a deployment's health.
 LLMROUTE_ENUM(Fault, nobody, caller, deployment, key, router);
-Fault fault_of(ErrorKind kind);
+
+// What the kind of a provider's failure leaves open. Both together choose its treatment (treatment.h).
+LLMROUTE_ENUM(Cause,
+              plain,             // nothing finer is known
+              ramp,              // rate_limit: requests or tokens rose too fast
+              daily_quota,       // rate_limit: the share of a day is used up
+              beyond_credit,     // quota_exhausted: this request asks for more than the credit left
+              key_refused,       // permission_denied: by the provider's own word, of this key
+              before_provider,   // permission_denied: a proxy or firewall in front of the provider
+              tool_generation);  // server_error: the model wrote a call that its provider refuses
+
+// What a model lacks, as far as its provider named it.
+struct Lack {
+  std::optional<Capability> capability;
+  std::optional<Parameter> parameter;
+  bool named() const { return capability || parameter; }
+};
 
 struct Failure {
   ErrorKind kind = ErrorKind::server_error;
@@ -24,7 +41,13 @@ struct Failure {
   std::string provider_code;            // e.g. "rate_limit_exceeded"
   std::optional<Duration> retry_after;  // believable ones only
   bool ambiguous = false;               // sent, and no answer: the provider may have done the work
+  Cause cause = Cause::plain;
+  Lack lack;  // of capability_mismatch
 };
+
+// By the table of treatments (treatment.h).
+Fault fault_of(ErrorKind kind);
+Fault fault_of(const Failure& failure);
 
 inline Failure make_failure(ErrorKind kind, std::string message) {
   Failure failure;

@@ -1,6 +1,5 @@
 #include "llmroute/policy/filter.h"
 
-#include <array>
 #include <limits>
 
 namespace llmroute::policy {
@@ -8,12 +7,6 @@ namespace llmroute::policy {
 namespace {
 
 constexpr double kPerMillion = 1e-6;
-
-// Parallel to Capability.
-constexpr std::array kLacking = {
-    Reason::tools_not_supported, Reason::vision_not_supported, Reason::json_schema_not_supported,
-    Reason::audio_not_supported, Reason::files_not_supported,  Reason::embeddings_not_supported};
-static_assert(kLacking.size() == CapabilitySet().size());
 
 template <std::size_t N>
 std::size_t first_set(const std::bitset<N>& bits) {
@@ -40,7 +33,9 @@ Fitness fitness_of(const Deployment& deployment) {
 
 health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness) {
   const CapabilitySet missing = facts.needs & fitness.lacks;
-  if (missing.any()) return {kLacking[first_set(missing)], 0, 0};
+  if (missing.any()) {
+    return {reason_of(static_cast<Capability>(first_set(missing))), 0, 0};
+  }
   if (facts.embedding_model != 0 && facts.embedding_model != fitness.embedding_model) {
     return {Reason::embedding_model_differs, 0, 0};
   }

@@ -203,6 +203,7 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     } else if (doubtful) {
       verdict = judge(d, request, preference);
     }
+    if (verdict.reason == Reason::kept) verdict = board.check_lacks(d, now, request.facts);
     if (verdict.reason == Reason::kept) verdict = board.admit(d, now);
     if (verdict.reason != Reason::kept) {
       record.reason = verdict.reason;

@@ -93,7 +93,7 @@ class Bedrock final : public Dialect {
   Failure classify(const wire::ResponseHead& head, std::string_view body,
                    WallTime now) const override {
     Failure failure = classify_bedrock(head, body);
-    failure.retry_after = read_retry_after(head.headers, now);
+    read_wait(head.headers, now, failure);
     return failure;
   }
 

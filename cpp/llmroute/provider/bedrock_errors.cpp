@@ -7,6 +7,7 @@
 #include "llmroute/model/defaults.h"
 #include "llmroute/provider/bedrock_parts.h"
 #include "llmroute/provider/common.h"
+#include "llmroute/provider/sentence.h"
 
 namespace llmroute::provider {
 
@@ -77,14 +78,16 @@ std::string bare_name(std::string_view text) {
 // sentence, which a prompt cannot reach.
 std::optional<ErrorKind> kind_of_sentence(std::string_view message) {
   constexpr std::array kSentences = {
-      Name{"Input is too long for requested model", ErrorKind::context_length},
-      Name{"Input Tokens Exceeded: ", ErrorKind::context_length},
-      Name{"The provided model identifier is invalid", ErrorKind::not_found},
-      Name{"Invocation of model ID ", ErrorKind::not_found},  // only by an inference profile
-      Name{"This model version has reached the end of its life", ErrorKind::not_found},
+      Name{"Input is too long for requested model.$", ErrorKind::context_length},
+      Name{"Input is too long for requested model$", ErrorKind::context_length},
+      Name{"Input Tokens Exceeded: Number of input tokens exceeds maximum length",
+           ErrorKind::context_length},
+      Name{"Invocation of model ID % with on-demand throughput ", ErrorKind::not_found},
+      Name{"This model version has reached the end of its life. Please refer to ",
+           ErrorKind::not_found},
   };
   for (const Name& sentence : kSentences) {
-    if (message.starts_with(sentence.text)) return sentence.kind;
+    if (match_sentence(sentence.text, message)) return sentence.kind;
   }
   return std::nullopt;
 }
@@ -126,11 +129,16 @@ Failure bedrock_failure(int status, const ErrorFields& fields) {
   failure.status = status;
   if (!fields.message.empty())
     failure.message = ellipsize(fields.message, defaults::kMaxMessageBytes);
-  if (name && !refused) failure.kind = *name;
+  if (name && !refused && failure.kind != *name) {
+    failure.kind = *name;
+    failure.cause = Cause::plain;
+    failure.lack = {};
+  }
   if (failure.kind == ErrorKind::bad_request) {
     failure.kind = kind_of_sentence(inner.message).value_or(failure.kind);
   } else if (failure.kind == ErrorKind::permission_denied && says_bad_token(inner.message)) {
     failure.kind = ErrorKind::authentication;
+    failure.cause = Cause::plain;
   }
   return failure;
 }

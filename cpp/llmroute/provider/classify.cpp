@@ -1,11 +1,12 @@
 #include "llmroute/provider/classify.h"
 
-#include <array>
-#include <optional>
+#include <chrono>
 #include <utility>
 
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
+#include "llmroute/provider/error_words.h"
+#include "llmroute/provider/limits.h"
 
 namespace llmroute::provider {
 
@@ -13,84 +14,20 @@ namespace {
 
 using wire::JsonView;
 
-struct Word {
-  std::string_view text;
-  ErrorKind kind;
-};
-
-// Codes and types that mean one thing whatever the status. Sources: the providers' error pages.
-constexpr std::array kWords = {
-    Word{"context_length_exceeded", ErrorKind::context_length},
-    Word{"context_window_exceeded", ErrorKind::context_length},
-    Word{"exceed_context_size_error", ErrorKind::context_length},
-    Word{"content_filter", ErrorKind::content_filter},
-    Word{"content_policy_violation", ErrorKind::content_filter},
-    Word{"ResponsibleAIPolicyViolation", ErrorKind::content_filter},
-    Word{"insufficient_quota", ErrorKind::quota_exhausted},
-    Word{"quota_exceeded", ErrorKind::quota_exhausted},
-    Word{"billing_error", ErrorKind::quota_exhausted},
-    Word{"billing_hard_limit_reached", ErrorKind::quota_exhausted},
-    Word{"billing_not_active", ErrorKind::quota_exhausted},
-    Word{"insufficient_balance", ErrorKind::quota_exhausted},
-    Word{"exceeded_current_quota_error", ErrorKind::quota_exhausted},
-    Word{"rate_limit_exceeded", ErrorKind::rate_limit},
-    Word{"rate_limit_error", ErrorKind::rate_limit},
-    Word{"rate_limited", ErrorKind::rate_limit},
-    Word{"too_many_requests", ErrorKind::rate_limit},
-    Word{"overloaded_error", ErrorKind::overloaded},
-    Word{"engine_overloaded", ErrorKind::overloaded},
-    Word{"engine_overloaded_error", ErrorKind::overloaded},
-    Word{"server_overloaded", ErrorKind::overloaded},
-    Word{"service_unavailable", ErrorKind::overloaded},
-    Word{"service_unavailable_error", ErrorKind::overloaded},
-    Word{"invalid_api_key", ErrorKind::authentication},
-    Word{"incorrect_api_key", ErrorKind::authentication},
-    Word{"authentication_error", ErrorKind::authentication},
-    Word{"account_deactivated", ErrorKind::authentication},
-    Word{"permission_error", ErrorKind::permission_denied},
-    Word{"permission_denied", ErrorKind::permission_denied},
-    Word{"unsupported_country_region_territory", ErrorKind::permission_denied},
-    Word{"model_not_found", ErrorKind::not_found},
-    Word{"not_found_error", ErrorKind::not_found},
-    Word{"NotFoundError", ErrorKind::not_found},
-    Word{"api_error", ErrorKind::server_error},
-    Word{"server_error", ErrorKind::server_error},
-    Word{"internal_error", ErrorKind::server_error},
-    Word{"internal_server_error", ErrorKind::server_error},
-    Word{"timeout_error", ErrorKind::server_error},
-    Word{"RESOURCE_EXHAUSTED", ErrorKind::rate_limit},
-    Word{"UNAVAILABLE", ErrorKind::overloaded},
-    Word{"UNAUTHENTICATED", ErrorKind::authentication},
-    Word{"PERMISSION_DENIED", ErrorKind::permission_denied},
-    Word{"NOT_FOUND", ErrorKind::not_found},
-    Word{"INTERNAL", ErrorKind::server_error},
-    Word{"DEADLINE_EXCEEDED", ErrorKind::server_error},
-    Word{"INVALID_ARGUMENT", ErrorKind::bad_request},
-    // The model wrote a call or JSON that its own provider refuses: the next try may do better.
-    Word{"tool_use_failed", ErrorKind::server_error},
-    Word{"json_validate_failed", ErrorKind::server_error},
-    Word{"request_too_large", ErrorKind::bad_request},
-    Word{"invalid_request_error", ErrorKind::bad_request},
-    Word{"BadRequestError", ErrorKind::bad_request},
-};
-
-std::optional<ErrorKind> kind_of_word(std::string_view text) {
-  for (const Word& word : kWords) {
-    if (word.text == text) return word.kind;
-  }
-  return std::nullopt;
-}
-
 ErrorKind kind_of_status(int status) {
   switch (status) {
     case 401: return ErrorKind::authentication;
     case 402: return ErrorKind::quota_exhausted;
-    case 403: return ErrorKind::permission_denied;
-    case 404: return ErrorKind::not_found;
+    case 403:
+    case 407: return ErrorKind::permission_denied;
+    case 404:
+    case 410: return ErrorKind::not_found;
     case 429: return ErrorKind::rate_limit;
     case 408:
     case 409:
+    case 424:  // TGI and Bedrock: the model failed
     case 425: return ErrorKind::server_error;
+    case 498:  // Groq: no room in the flex tier
     case 503:
     case 529: return ErrorKind::overloaded;
     default: break;
@@ -101,51 +38,6 @@ ErrorKind kind_of_status(int status) {
   return ErrorKind::server_error;  // an error inside a success, of a type nobody knows
 }
 
-// `prefix`, then a number: "prompt is too long: 210000 tokens".
-bool starts_with_number_after(std::string_view text, std::string_view prefix) {
-  return text.size() > prefix.size() && text.substr(0, prefix.size()) == prefix &&
-         text[prefix.size()] >= '0' && text[prefix.size()] <= '9';
-}
-
-// The last resort, for providers that have no code for it.
-std::optional<ErrorKind> kind_of_message(std::string_view message) {
-  constexpr std::array<std::string_view, 9> kTooLong = {
-      "prompt is too long: ",
-      "input length and `max_tokens` exceed context limit: ",
-      "This model's maximum context length is ",
-      "This model's maximum prompt length is ",
-      "This endpoint's maximum context length is ",
-      "The input token count (",
-      "Prompt contains ",
-      "Input validation error: `inputs` tokens + `max_new_tokens` must be <= ",
-      "`inputs` tokens + `max_new_tokens` must be <= "};
-  for (const std::string_view prefix : kTooLong) {
-    if (starts_with_number_after(message, prefix)) return ErrorKind::context_length;
-  }
-  constexpr std::string_view kNoCredit =
-      "Your credit balance is too low to access the Anthropic API.";
-  if (message.substr(0, kNoCredit.size()) == kNoCredit) return ErrorKind::quota_exhausted;
-  return std::nullopt;
-}
-
-std::string text_of(JsonView value) {
-  if (value.is_string()) return value.string();
-  return value.type() == JsonView::Type::number ? std::string(value.raw()) : std::string();
-}
-
-void read_members(JsonView object, ErrorFields& fields) {
-  std::string status;
-  for (auto m = object.first_member(); m; m = m.next()) {
-    if (m.key_is("type")) fields.type = text_of(m.value());
-    if (m.key_is("code")) fields.code = text_of(m.value());
-    if (m.key_is("status")) status = text_of(m.value());
-    if (m.key_is("message")) fields.message = text_of(m.value());
-    if (m.key_is("metadata")) fields.moderated = m.value()["flagged_input"].is_string();
-  }
-  if (fields.type.empty()) fields.type = std::move(status);  // Google's form
-  fields.found = true;
-}
-
 // A status for an error that came inside a success: its code, where that is one.
 int status_in_code(const std::string& code) {
   if (code.size() != 3 || (code[0] != '4' && code[0] != '5')) return 0;
@@ -153,55 +45,101 @@ int status_in_code(const std::string& code) {
   return value ? static_cast<int>(*value) : 0;
 }
 
-ErrorKind kind_of(int status, const ErrorFields& fields) {
-  if (fields.moderated) return ErrorKind::content_filter;
-  ErrorKind kind = kind_of_status(status);
-  // "invalid_request_error" stands for almost anything: it counts only where no status speaks.
-  for (const auto& word : {kind_of_word(fields.type), kind_of_word(fields.code)}) {
-    if (word && (*word != ErrorKind::bad_request || status < 300)) kind = *word;
-  }
-  // One request larger than a minute's tokens: waiting cannot help, a larger deployment may.
-  if (status == 413 && kind == ErrorKind::rate_limit) return ErrorKind::context_length;
-  if (kind == ErrorKind::bad_request) return kind_of_message(fields.message).value_or(kind);
-  return kind;
+bool is_limit(ErrorKind kind) {
+  return kind == ErrorKind::rate_limit || kind == ErrorKind::overloaded;
 }
 
-// FastAPI's list of complaints: the first one's words.
-std::string detail_text(JsonView detail) {
-  return detail.is_array() ? detail.first_element().value()["msg"].string() : detail.string();
+// "invalid_request_error" and "server_error" stand for almost anything.
+bool is_vague(const Meaning& word) {
+  return word.cause == Cause::plain &&
+         (word.kind == ErrorKind::bad_request || word.kind == ErrorKind::server_error);
+}
+
+// They do not speak where the status says more.
+bool says_less(const Meaning& word, int status) {
+  if (!is_vague(word) || status < 300) return false;
+  return word.kind == ErrorKind::bad_request || is_limit(kind_of_status(status));
+}
+
+struct Reading {
+  Meaning meaning;
+  bool decided = false;  // by a code of one meaning: words can only refine it
+};
+
+// By type, then code, then what is further inside: the finer word wins.
+Reading by_words(int status, const ErrorFields& fields) {
+  Reading out{{kind_of_status(status)}, false};
+  for (const std::string* word : {&fields.type, &fields.code, &fields.inner_code, &fields.reason}) {
+    const auto found = word->empty() ? std::nullopt : meaning_of_word(*word);
+    if (!found || says_less(*found, status)) continue;
+    out.meaning = *found;
+    out.decided = !is_vague(*found);
+  }
+  return out;
+}
+
+// Google's days end at midnight in California: 07:00 or 08:00 UTC, by season.
+Duration until_googles_midnight(WallTime now) {
+  constexpr auto kDay = std::chrono::hours(24);
+  const auto passed = (now.time_since_epoch() - std::chrono::hours(8)) % kDay;
+  return kDay - (passed < Duration::zero() ? passed + kDay : passed);
+}
+
+// What a sentence adds where no code has said otherwise.
+void read_sentence(int status, const ErrorFields& fields, Reading& reading) {
+  if (status < 300 && reading.meaning.kind == ErrorKind::bad_request) status = 400;
+  const auto found = meaning_of_sentence(status, fields.message);
+  if (!found || (reading.decided && found->kind != reading.meaning.kind)) return;
+  const Cause cause = reading.meaning.cause;
+  reading.meaning = *found;
+  if (found->cause == Cause::plain) reading.meaning.cause = cause;
+}
+
+Meaning meaning_of(int status, const ErrorFields& fields, std::optional<WallTime> now) {
+  if (fields.moderated) return {ErrorKind::content_filter};
+  Reading reading = by_words(status, fields);
+  Meaning& meaning = reading.meaning;
+  // One request larger than a minute's tokens: waiting cannot help, a larger deployment may.
+  if (status == 413 && meaning.kind == ErrorKind::rate_limit) return {ErrorKind::context_length};
+  read_sentence(status, fields, reading);
+  // A value that is refused says nothing about other values: only of a parameter is learned.
+  if (fields.code == "unsupported_parameter") meaning.lack = lack_of(parameter_named(fields.param));
+  if (is_limit(meaning.kind) && fields.retry_delay) meaning.retry_after = fields.retry_delay;
+  if (meaning.kind == ErrorKind::rate_limit && fields.per_day) {
+    meaning.cause = Cause::daily_quota;
+    // The delay beside it is of the minute's quota: a day's does not come back in seconds.
+    meaning.retry_after.reset();
+    if (now) meaning.retry_after = until_googles_midnight(*now);
+  }
+  return meaning;
+}
+
+bool is_markup(std::string_view body) {
+  const std::size_t first = body.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && body[first] == '<';
+}
+
+Failure classify_body(int status, std::string_view body, std::optional<WallTime> now) {
+  const bool redirect = status >= 300 && status < 400;
+  if (!redirect && wire::validate_json(body, defaults::kMaxJsonDepth)) {
+    const ErrorFields fields = read_error_fields(JsonView(body));
+    if (fields.found) return classify_error(status, fields, now);
+  }
+  Failure failure = classify_error(status, {}, now);
+  if (redirect) {
+    failure.message = "the provider redirects; redirects are not followed, correct the base_url";
+  } else {
+    failure.message =
+        body.empty() ? "an error without a body" : "an error whose body is not a JSON error object";
+  }
+  // A page is what firewalls answer with, to this address or to this prompt: no key is refused.
+  if (status == 403 && is_markup(body)) failure.cause = Cause::before_provider;
+  return failure;
 }
 
 }  // namespace
 
-ErrorFields read_error_object(JsonView error) {
-  ErrorFields fields;
-  read_members(error, fields);
-  const JsonView inner = error["error"];
-  if (inner.is_object() && fields.message.empty()) read_members(inner, fields);
-  return fields;
-}
-
-ErrorFields read_error_fields(JsonView document) {
-  ErrorFields fields;
-  if (document.is_array()) document = document.first_element().value();
-  if (!document.is_object()) return fields;
-  const JsonView error = document["error"];
-  if (error.is_object()) return read_error_object(error);
-  const JsonView detail = document["detail"];
-  if (error.is_string()) {
-    read_members(document, fields);
-    fields.message = error.string();
-  } else if (document["object"].equals("error") || document["type"].equals("error") ||
-             document["message"].is_string()) {
-    read_members(document, fields);
-  } else if (detail.is_string() || detail.is_array()) {
-    fields.message = detail_text(detail);
-    fields.found = true;
-  }
-  return fields;
-}
-
-Failure classify_error(int status, const ErrorFields& fields) {
+Failure classify_error(int status, const ErrorFields& fields, std::optional<WallTime> now) {
   constexpr std::size_t kMaxCodeBytes = 80;
   Failure failure;
   failure.status = status;
@@ -209,23 +147,36 @@ Failure classify_error(int status, const ErrorFields& fields) {
   failure.message = fields.message.empty() ? "an error without a message"
                                            : ellipsize(fields.message, defaults::kMaxMessageBytes);
   const int inner = status < 300 ? status_in_code(fields.code) : 0;
-  failure.kind = kind_of(inner != 0 ? inner : status, fields);
+  const Meaning meaning = meaning_of(inner != 0 ? inner : status, fields, now);
+  failure.kind = meaning.kind;
+  failure.cause = meaning.cause;
+  failure.lack = meaning.lack;
+  failure.retry_after = meaning.retry_after;
+  // A gateway that gave up waiting: whoever is behind it may have done the work.
+  failure.ambiguous = status == 504 || status == 524;
+  if (status == 407) failure.cause = Cause::before_provider;
   return failure;
 }
 
+// A day's quota is not believed to be back in a moment.
+void read_wait(const wire::Headers& headers, WallTime now, Failure& failure) {
+  if (auto said = read_retry_after(headers, now)) {
+    if (failure.cause != Cause::daily_quota || !failure.retry_after) failure.retry_after = said;
+    return;
+  }
+  if (failure.kind != ErrorKind::rate_limit || failure.retry_after) return;
+  const UsedUp used = read_used_up(headers, now);
+  failure.retry_after = used.wait;
+  if (used.daily && failure.cause == Cause::plain) failure.cause = Cause::daily_quota;
+}
+
 Failure classify_response(int status, std::string_view body) {
-  const bool redirect = status >= 300 && status < 400;
-  if (!redirect && wire::validate_json(body, defaults::kMaxJsonDepth)) {
-    const ErrorFields fields = read_error_fields(JsonView(body));
-    if (fields.found) return classify_error(status, fields);
-  }
-  Failure failure = classify_error(status, {});
-  if (redirect) {
-    failure.message = "the provider redirects; redirects are not followed, correct the base_url";
-  } else {
-    failure.message =
-        body.empty() ? "an error without a body" : "an error whose body is not a JSON error object";
-  }
+  return classify_body(status, body, std::nullopt);
+}
+
+Failure classify_response(const wire::ResponseHead& head, std::string_view body, WallTime now) {
+  Failure failure = classify_body(head.status, body, now);
+  read_wait(head.headers, now, failure);
   return failure;
 }
 

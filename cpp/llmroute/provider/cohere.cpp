@@ -125,11 +125,11 @@ class Cohere final : public Dialect {
   Failure classify(const wire::ResponseHead& head, std::string_view body,
                    WallTime now) const override {
     constexpr int kBlockedToken = 498;  // the input or output holds what the provider denies
-    Failure failure = classify_response(head.status, body);
-    failure.retry_after = read_retry_after(head.headers, now);
-    if (failure.kind != ErrorKind::bad_request) return failure;
+    Failure failure = classify_response(head, body, now);
     if (head.status == kBlockedToken) failure.kind = ErrorKind::content_filter;
-    if (says_too_long(failure.message)) failure.kind = ErrorKind::context_length;
+    if (failure.kind == ErrorKind::bad_request && says_too_long(failure.message)) {
+      failure.kind = ErrorKind::context_length;
+    }
     return failure;
   }
 

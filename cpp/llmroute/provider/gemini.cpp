@@ -40,26 +40,6 @@ void append_encoded(std::string& out, std::string_view text) {
   }
 }
 
-// What the details of an error add to its code and status (google.rpc.RetryInfo, ErrorInfo).
-struct Details {
-  std::optional<Duration> retry_after;
-  bool bad_key = false;
-};
-
-Details read_details(std::string_view body, WallTime now) {
-  Details out;
-  if (!wire::validate_json(body, defaults::kMaxJsonDepth)) return out;
-  JsonView document(body);
-  if (document.is_array()) document = document.first_element().value();
-  each_element(document.at("error", "details"), [&](JsonView detail) {
-    const std::string delay = detail["retryDelay"].string();
-    if (!delay.empty()) out.retry_after = read_reset(delay, now);
-    // A key that nobody knows is answered with a 400, the status of any other mistake.
-    if (detail["reason"].equals("API_KEY_INVALID")) out.bad_key = true;
-  });
-  return out;
-}
-
 class Gemini final : public Dialect {
  public:
   std::string_view name() const override { return "gemini"; }
@@ -147,14 +127,7 @@ class Gemini final : public Dialect {
 
   Failure classify(const wire::ResponseHead& head, std::string_view body,
                    WallTime now) const override {
-    Failure failure = classify_response(head.status, body);
-    failure.retry_after = read_retry_after(head.headers, now);
-    const Details details = read_details(body, now);
-    if (!failure.retry_after) failure.retry_after = details.retry_after;
-    if (details.bad_key && failure.kind == ErrorKind::bad_request) {
-      failure.kind = ErrorKind::authentication;
-    }
-    return failure;
+    return classify_response(head, body, now);
   }
 
   // The provider itself announces none; gateways in front of it do.

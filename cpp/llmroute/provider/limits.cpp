@@ -144,17 +144,4 @@ std::optional<Duration> read_reset(std::string_view text, WallTime now) {
   return until(read_rfc3339(text), now);
 }
 
-std::optional<Duration> read_retry_after(const wire::Headers& headers, WallTime now) {
-  if (const auto ms = headers.find("retry-after-ms")) {
-    const auto value = read_number(trim(*ms));
-    const auto wait = value ? believable(*value) : std::nullopt;
-    if (wait) return wait;
-  }
-  const auto header = headers.find("retry-after");
-  if (!header) return std::nullopt;
-  const std::string_view text = trim(*header);
-  if (const auto number = read_number(text)) return believable(*number * 1000);
-  return until(read_http_date(text), now);
-}
-
 }  // namespace llmroute::provider

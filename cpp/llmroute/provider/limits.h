@@ -14,8 +14,15 @@ namespace llmroute::provider {
 // (over kAbsurdRetryAfter) and unreadable values are nothing.
 std::optional<Duration> read_reset(std::string_view text, WallTime now);
 
-// Retry-After-Ms, then Retry-After in seconds or as an HTTP date.
+// Retry-After-Ms, then Retry-After in seconds, with a unit, or as a date. (retry_after.cpp)
 std::optional<Duration> read_retry_after(const wire::Headers& headers, WallTime now);
+
+// Of all ratelimit headers that have nothing remaining, the one that resets last.
+struct UsedUp {
+  std::optional<Duration> wait;
+  bool daily = false;  // one of them counts a day
+};
+UsedUp read_used_up(const wire::Headers& headers, WallTime now);
 
 // "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110), or nothing.
 std::optional<WallTime> read_http_date(std::string_view text);

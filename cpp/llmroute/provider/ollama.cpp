@@ -133,8 +133,7 @@ class Ollama final : public Dialect {
 
   Failure classify(const wire::ResponseHead& head, std::string_view body,
                    WallTime now) const override {
-    Failure failure = classify_response(head.status, body);
-    failure.retry_after = read_retry_after(head.headers, now);
+    Failure failure = classify_response(head, body, now);
     if (failure.kind == ErrorKind::bad_request && says_too_long(failure.message)) {
       failure.kind = ErrorKind::context_length;
     }

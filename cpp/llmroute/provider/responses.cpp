@@ -84,9 +84,7 @@ class Responses final : public Dialect {
 
   Failure classify(const wire::ResponseHead& head, std::string_view body,
                    WallTime now) const override {
-    Failure failure = classify_response(head.status, body);
-    failure.retry_after = read_retry_after(head.headers, now);
-    return failure;
+    return classify_response(head, body, now);
   }
 
   AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {

@@ -191,7 +191,9 @@ void Driver::on_end(Attempt& attempt, Outcome outcome) {
   const std::uint32_t number = attempt.number();
   if (outcome.failure) {
     clean(*outcome.failure, *active.keys);
-    if (outcome.failure->kind == ErrorKind::authentication) active.keys->expire();
+    const ErrorKind kind = outcome.failure->kind;
+    const bool refused = kind == ErrorKind::authentication || kind == ErrorKind::permission_denied;
+    if (refused) active.keys->expire();
   } else if (!active.request->options.stream) {
     auto reply = std::make_shared<RawReply>();
     reply->body = attempt.take_body();

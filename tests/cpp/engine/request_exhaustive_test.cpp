@@ -111,13 +111,14 @@ class Referee {
     if (!event.kind) return;
     const DeploymentIndex d = attempt.deployment;
     switch (*event.kind) {
-      case ErrorKind::rate_limit:
+      case ErrorKind::rate_limit: digest_limit(attempt); break;
       case ErrorKind::overloaded: cooled_.insert(d); break;
       case ErrorKind::not_found: gone_.insert(d); break;
       case ErrorKind::authentication:
         may_rotate_ = d == kA && ++keys_lost_ < 2;
-        rotating_ = may_rotate_ && cooled_.count(d) == 0;  // else the other key may be cooling
+        rotating_ = may_rotate_ && cooled_.count(d) == 0 && limited_.empty();
         if (!may_rotate_) gone_.insert(d);
+        if (may_rotate_ && !rotating_) cooled_.insert(d);  // the other key may be cooling
         break;
       case ErrorKind::context_length:
         gone_.insert(d);
@@ -132,6 +133,16 @@ class Referee {
         break;
       default: break;
     }
+  }
+
+  // Of a pool the key alone is left alone, and the other one serves at once.
+  void digest_limit(const AttemptRecord& attempt) {
+    const DeploymentIndex d = attempt.deployment;
+    const bool other_fresh = d == kA && keys_lost_ == 0 && limited_.empty();
+    if (d == kA) limited_.insert(attempt.key);
+    may_rotate_ = d == kA && ++limits_ < 2;
+    rotating_ = may_rotate_ && other_fresh && cooled_.count(d) == 0;
+    if (!rotating_) cooled_.insert(d);
   }
 
   bool any_reachable() const {
@@ -186,7 +197,8 @@ class Referee {
   const RequestOptions& options_;
   std::set<DeploymentIndex> gone_, cooled_;
   std::map<DeploymentIndex, int> tries_;
-  int charged_ = 0, keys_lost_ = 0;
+  std::set<std::uint16_t> limited_;  // keys of a that were limited at some time
+  int charged_ = 0, keys_lost_ = 0, limits_ = 0;
   std::int64_t window_ = -1;
   bool rotating_ = false, may_rotate_ = false, too_long_ = false, filtered_ = false;
   bool long_open_after_filter_ = false;

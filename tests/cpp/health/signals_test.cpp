@@ -163,17 +163,18 @@ TEST(CooldownSignal, WaitsLongerForOneThatAsksForTooLittle) {
   Cooldown cooldown;
   Instant now = kStart;
   for (const Duration expected : {milliseconds(1'000), milliseconds(3'000), milliseconds(6'000)}) {
-    cooldown.cool(now, seconds(1));
+    cooldown.cool(now, *failed(ErrorKind::rate_limit, seconds(1)).failure);
     EXPECT_EQ(cooldown.until() - now, expected);
     now = cooldown.until();
   }
-  cooldown.cool(now, seconds(30));
+  cooldown.cool(now, *failed(ErrorKind::rate_limit, seconds(30)).failure);
   EXPECT_EQ(cooldown.until() - now, seconds(30)) << "what it asks for, where that is more";
 }
 
 TEST(CooldownSignal, DoublesOnceForAllThatWereUnderWayTogether) {
   Cooldown cooldown;
-  for (int i = 0; i < 20; ++i) cooldown.cool(kStart + milliseconds(i), std::nullopt);
+  for (int i = 0; i < 20; ++i)
+    cooldown.cool(kStart + milliseconds(i), *failed(ErrorKind::rate_limit, std::nullopt).failure);
   EXPECT_EQ(cooldown.until(), kStart + milliseconds(19) + defaults::kCooldown);
 }
 

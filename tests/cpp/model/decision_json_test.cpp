@@ -63,11 +63,18 @@ TEST(DecisionJson, Candidates) {
   EXPECT_EQ(dropped["note"], "");
 }
 
+TEST(DecisionJson, ACauseIsSaidWhereItIsKnown) {
+  Decision decision = testing::sample_decision();
+  decision.attempts[0].outcome.failure->cause = Cause::daily_quota;
+  EXPECT_EQ(form(decision)["attempts"][0]["error"]["cause"], "daily_quota");
+}
+
 TEST(DecisionJson, Attempts) {
   const Json attempts = form(testing::sample_decision())["attempts"];
   ASSERT_EQ(attempts.size(), 2U);
   EXPECT_EQ(attempts[0]["status"], "failed");
   EXPECT_EQ(attempts[0]["error"], Json({{"kind", "overloaded"},
+                                        {"cause", nullptr},
                                         {"message", "Overloaded"},
                                         {"status_code", 529},
                                         {"provider_code", "overloaded_error"},

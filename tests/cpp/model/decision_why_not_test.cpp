@@ -35,6 +35,17 @@ TEST(WhyNot, OfARequestThatWasAnswered) {
   for (const Case& c : cases) EXPECT_EQ(why_not(decision, c.name), c.sentence);
 }
 
+TEST(WhyNot, NamesACause) {
+  Decision decision = sample_decision();
+  Failure& failure = *decision.attempts[0].outcome.failure;
+  failure.kind = ErrorKind::rate_limit;
+  failure.cause = Cause::daily_quota;
+  failure.status = 429;
+  EXPECT_EQ(why_not(decision, "haiku-eu"),
+            "haiku-eu was tried as attempt 1, and failed: rate_limit, daily_quota (429) after 212 "
+            "ms.");
+}
+
 TEST(WhyNot, AGroupSaysItOfEveryMember) {
   EXPECT_EQ(why_not(sample_decision(), "fast"),
             "No member of group \"fast\" answered: haiku-eu was tried as attempt 1, and failed: "

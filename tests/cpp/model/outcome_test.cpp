@@ -20,6 +20,7 @@ TEST(FaultOf, EveryKindHasItsParty) {
       {ErrorKind::attempt_timeout, Fault::deployment},
       {ErrorKind::bad_request, Fault::caller},
       {ErrorKind::context_length, Fault::caller},
+      {ErrorKind::capability_mismatch, Fault::caller},
       {ErrorKind::content_filter, Fault::caller},
       {ErrorKind::authentication, Fault::key},
       {ErrorKind::permission_denied, Fault::key},

@@ -31,6 +31,11 @@ TEST(ReadErrorFields, KnowsEveryShape) {
       {R"({"detail":"m"})", "", "", "m"},
       {R"({"detail":[{"msg":"m"},{"msg":"n"}]})", "", "", "m"},
       {R"([{"error":{"message":"m"}}])", "", "", "m"},
+      {R"({"errors":[{"code":7,"message":"m"}]})", "", "7", "m"},
+      {R"({"detail":{"code":"c","message":"m"}})", "", "c", "m"},
+      {R"({"__type":"a.b#T:http://c","message":"m"})", "T", "", "m"},
+      {R"({"Message":"m"})", "", "", "m"},
+      {R"({"error":"m","error_type":"t"})", "t", "", "m"},
       {R"({"error":{"error":{"type":"t","message":"m"}}})", "t", "", "m"},
       {R"({"error":{"message":"m","error":{"message":"inner"}}})", "", "", "m"},
       {R"({"error":{"message":["no text"],"code":null}})", "", "", ""}};
@@ -41,6 +46,28 @@ TEST(ReadErrorFields, KnowsEveryShape) {
     EXPECT_EQ(fields.code, c.code) << c.json;
     EXPECT_EQ(fields.message, c.message) << c.json;
   }
+}
+
+TEST(ReadErrorFields, ReadsWhatIsFurtherInside) {
+  const std::string rpc = "type.googleapis.com/google.rpc.";
+  const ErrorFields google =
+      read(R"({"error":{"code":429,"status":"S","details":[{"@type":")" + rpc +
+           R"(ErrorInfo","reason":"R"},{"@type":")" + rpc +
+           R"(RetryInfo","retryDelay":"1.5s"},{"@type":")" + rpc +
+           R"(QuotaFailure","violations":[{"quotaId":"PerMinute"},{"quotaId":"XPerDayY"}]}]}})");
+  EXPECT_EQ(google.reason, "R");
+  EXPECT_EQ(google.retry_delay, Duration(milliseconds(1500)));
+  EXPECT_TRUE(google.per_day);
+  const ErrorFields azure = read(R"({"error":{"param":"p","innererror":{"code":"I"}}})");
+  EXPECT_EQ(azure.param, "p");
+  EXPECT_EQ(azure.inner_code, "I");
+  EXPECT_EQ(read(R"({"error":"m","estimated_time":2})").retry_delay, Duration(seconds(2)));
+  // Details of nobody's type are nobody's word.
+  const ErrorFields other = read(
+      R"({"error":{"details":[{"@type":"x","reason":"R","retryDelay":"1s"},"s",{"quotaId":1}]}})");
+  EXPECT_EQ(other.reason, "");
+  EXPECT_FALSE(other.retry_delay);
+  EXPECT_FALSE(other.per_day);
 }
 
 TEST(ReadErrorFields, FindsNoneWhereThereIsNone) {
@@ -69,31 +96,6 @@ TEST(ClassifyError, LetsAStatusInTheCodeSpeakInsideASuccess) {
   }
 }
 
-TEST(ClassifyError, AnchorsWhatItReadsInMessages) {
-  const std::vector<std::pair<std::string, ErrorKind>> cases = {
-      {"prompt is too long: 210000 tokens > 200000 maximum", ErrorKind::context_length},
-      {"This model's maximum context length is 8192 tokens.", ErrorKind::context_length},
-      {"This endpoint's maximum context length is 8192 tokens.", ErrorKind::context_length},
-      {"Prompt contains 40000 tokens, too large", ErrorKind::context_length},
-      {"The input token count (70) exceeds", ErrorKind::context_length},
-      {" prompt is too long: 210000 tokens", ErrorKind::bad_request},
-      {"prompt is too long: tokens", ErrorKind::bad_request},
-      {"Prompt is too long: 5", ErrorKind::bad_request},
-      {"'prompt is too long: 5' is no name", ErrorKind::bad_request},
-      {"Invalid text: This model's maximum context length is 8192", ErrorKind::bad_request},
-      {"Your credit balance is too low to access the Anthropic API. Pay.",
-       ErrorKind::quota_exhausted},
-      {"Your credit balance is too low", ErrorKind::bad_request}};
-  for (const auto& [message, kind] : cases) {
-    ErrorFields fields;
-    fields.message = message;
-    EXPECT_EQ(classify_error(400, fields).kind, kind) << message;
-    // Nowhere but in a request's own fault are words read at all.
-    EXPECT_EQ(classify_error(500, fields).kind, ErrorKind::server_error) << message;
-    EXPECT_EQ(classify_error(429, fields).kind, ErrorKind::rate_limit) << message;
-  }
-}
-
 TEST(ClassifyError, BoundsWhatItRepeats) {
   ErrorFields fields;
   fields.message = std::string(100'000, 'm');
@@ -118,6 +120,44 @@ TEST(ClassifyResponse, SaysWhatItSawWhereThereIsNoErrorObject) {
             ErrorKind::bad_request);
 }
 
+TEST(ClassifyResponse, AGatewayThatGaveUpLeavesItOpenWhetherTheWorkWasDone) {
+  for (int status = 400; status < 600; ++status) {
+    EXPECT_EQ(classify_response(status, "").ambiguous, status == 504 || status == 524) << status;
+  }
+}
+
+TEST(ClassifyResponse, APageInFrontOfAProviderRefusesNoKey) {
+  EXPECT_EQ(classify_response(403, " \n<html>").cause, Cause::before_provider);
+  EXPECT_EQ(classify_response(403, "no").cause, Cause::plain);
+  EXPECT_EQ(classify_response(403, R"({"error":{"message":"<html>"}})").cause, Cause::plain);
+  EXPECT_EQ(classify_response(401, "<html>").cause, Cause::plain);
+  EXPECT_EQ(classify_response(407, R"({"error":{"message":"x"}})").cause, Cause::before_provider);
+}
+
+TEST(ClassifyResponse, GooglesDaysEndAtEightInTheMorning) {
+  const std::string body =
+      R"({"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":)"
+      R"("type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"PerDay"}]}]}})";
+  const std::vector<std::pair<int, int>> hours = {{0, 8}, {7, 1}, {8, 24}, {9, 23}, {23, 9}};
+  for (const auto& [now, wait] : hours) {
+    const WallTime at{std::chrono::hours(24 * 20'000 + now)};
+    const Failure failure = classify_response({429, {}}, body, at);
+    EXPECT_EQ(failure.cause, Cause::daily_quota);
+    EXPECT_EQ(failure.retry_after, Duration(std::chrono::hours(wait))) << now;
+  }
+  // Without a clock nobody knows.
+  EXPECT_FALSE(classify_response(429, body).retry_after);
+}
+
+TEST(ClassifyResponse, AHeaderDoesNotShortenADaysQuota) {
+  const std::string body =
+      R"({"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{"@type":)"
+      R"("type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"PerDay"}]}]}})";
+  wire::ResponseHead head{429, {}};
+  head.headers.add("retry-after", "2");
+  EXPECT_EQ(classify_response(head, body, WallTime{}).retry_after, Duration(std::chrono::hours(8)));
+}
+
 TEST(ClassifyResponse, GivesEveryStatusAClass) {
   for (int status = 300; status < 600; ++status) {
     const ErrorKind kind = classify_response(status, "").kind;
@@ -128,7 +168,8 @@ TEST(ClassifyResponse, GivesEveryStatusAClass) {
     } else if (status >= 500) {
       EXPECT_TRUE(retriable) << status;
     } else {
-      const bool passing = status == 408 || status == 409 || status == 425 || status == 429;
+      const bool passing = status == 408 || status == 409 || status == 424 || status == 425 ||
+                           status == 429 || status == 498;
       EXPECT_EQ(retriable, passing) << status;
     }
   }

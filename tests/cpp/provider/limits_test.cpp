@@ -44,22 +44,5 @@ TEST(ReadReset, ReadsEveryForm) {
   }
 }
 
-TEST(ReadRetryAfter, PrefersMillisecondsAndReadsDates) {
-  const auto read = [](std::vector<std::pair<std::string, std::string>> items) {
-    wire::Headers headers;
-    for (auto& [name, value] : items) headers.add(name, value);
-    return ms(read_retry_after(headers, kNow));
-  };
-  EXPECT_EQ(read({{"Retry-After", "3"}}), 3'000);
-  EXPECT_EQ(read({{"retry-after", "0.5"}}), 500);
-  EXPECT_EQ(read({{"retry-after", "3"}, {"retry-after-ms", "70"}}), 70);
-  EXPECT_EQ(read({{"retry-after", "Sun, 06 Nov 1994 08:49:57 GMT"}}), 20'000);
-  EXPECT_EQ(read({{"retry-after", "Sun, 06 Nov 1994 08:49:00 GMT"}}), 0);
-  EXPECT_EQ(read({{"retry-after", "Sun, 06 Foo 1994 08:49:57 GMT"}}), -1);
-  EXPECT_EQ(read({{"retry-after", "-3"}}), -1);
-  EXPECT_EQ(read({{"retry-after", "99999999999"}}), -1);
-  EXPECT_EQ(read({}), -1);
-}
-
 }  // namespace
 }  // namespace llmroute::provider
