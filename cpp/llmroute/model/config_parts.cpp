@@ -113,6 +113,10 @@ Result<Providers> read_providers(const Value& catalogue, const Value& own) {
       read_text(table, "proxy", provider.proxy);
       read_text(table, "ca_file", provider.ca_file);
       read_quirks(table, provider.quirks);
+      if (source == &catalogue) {
+        provider.listed = true;
+        provider.listed_url = provider.base_url;
+      }
       if (provider.base_url.empty()) {
         return config_error(child_path(path, "base_url"), "is missing: where its API begins");
       }

@@ -56,7 +56,9 @@ inline constexpr double kPriorTotalMs = 3'000;
 inline constexpr double kPriorMsPerToken = 15;
 
 // --- request estimates --------------------------------------------------------------------------
+// Of answers that stopped half-way and of simulated providers; prompts: analysis/tokens.h.
 inline constexpr double kBytesPerToken = 4.0;  // English text, byte-pair encodings
+inline constexpr int kTokenRatioAnswers = 8;   // fewer do not correct an estimate
 inline constexpr std::int64_t kGuessedOutputTokens = 256;
 inline constexpr std::int64_t kImageTokens = 800;  // one image where nothing better is known
 

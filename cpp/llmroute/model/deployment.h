@@ -15,9 +15,9 @@
 #include "llmroute/model/defaults.h"
 #include "llmroute/model/limits.h"
 #include "llmroute/model/policy_spec.h"
+#include "llmroute/model/price.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/rules.h"
-#include "llmroute/model/usage.h"
 
 namespace llmroute {
 
@@ -79,7 +79,8 @@ struct Deployment {
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
-  LimitsSpec limits;  // its own, as its provider's contract has them
+  bool price_listed = false;  // from the model catalogue, not from the configuration
+  LimitsSpec limits;          // its own, as its provider's contract has them
   Quirks quirks;
   ParameterSet unsupported;  // from the dialect and the quirks, filled when the inventory is built
   std::optional<Timeouts> timeouts;

@@ -16,6 +16,7 @@
 #include "llmroute/base/time.h"
 #include "llmroute/base/units.h"
 #include "llmroute/model/limits.h"
+#include "llmroute/model/price.h"
 
 namespace llmroute {
 
@@ -44,7 +45,8 @@ struct Facts {
   std::uint32_t messages_begin = 0, messages_end = 0;
   std::uint32_t messages = 0;
   std::uint32_t images = 0;
-  bool json_object = false;        // asks for any JSON object as the answer
+  bool json_object = false;  // asks for any JSON object as the answer
+  ServiceTier service_tier = ServiceTier::standard;
   Tokens expected_output() const;  // max_output_tokens or the guess, whichever is smaller
 };
 
