@@ -50,7 +50,7 @@ constexpr std::array kFactorField = {
 constexpr auto kChangeFields = joined_fields(kFactorField, kRates);
 constexpr Shape kChange = [] {
   Shape shape = table_of(kChangeFields);
-  shape.name = "changed price";
+  shape.name = "changed_price";
   return shape;
 }();
 
