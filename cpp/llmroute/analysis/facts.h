@@ -1,8 +1,6 @@
 // What can be read from a request body without understanding it.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "llmroute/base/error.h"
@@ -14,8 +12,5 @@ namespace llmroute::analysis {
 // known role) and reads the facts that filters and policies look at. Kind invalid_argument, with
 // the path of the offending part ("messages[2].role") and the nearest valid name.
 Result<Facts> read_facts(std::string_view body);
-
-// Of that much text in that many messages.
-Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint32_t images);
 
 }  // namespace llmroute::analysis

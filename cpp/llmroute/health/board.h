@@ -37,6 +37,7 @@ struct Hot {
   std::uint32_t in_flight = 0;
   bool plain = true;  // breaker closed, not in slow start, no key dead or cooling
   bool measured = false;
+  float token_ratio = 1;  // of a prompt's tokens there to the estimated ones
 };
 
 class Board {

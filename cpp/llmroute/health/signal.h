@@ -18,6 +18,7 @@ struct Work {
   Tokens input;
   Tokens output;
   std::uint32_t epoch = 0;  // of the breaker, stamped by on_start: tells stale outcomes apart
+  double shared_s = -1;     // stamped by on_start, see InFlight; negative: it was not
 };
 
 // Receives name/value pairs of a signal: "in_flight", 3.0. Names are snake_case with the unit as

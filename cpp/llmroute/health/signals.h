@@ -10,10 +10,12 @@
 #include "llmroute/health/keys.h"
 #include "llmroute/health/latency.h"
 #include "llmroute/health/rate_limits.h"
+#include "llmroute/health/token_ratio.h"
 
 namespace llmroute::health {
 
-using SignalList = std::tuple<InFlight, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys>;
+using SignalList =
+    std::tuple<InFlight, Latency, ErrorRate, Breaker, Cooldown, RateLimits, Keys, TokenRatio>;
 
 struct DeploymentHealth {
   SignalList signals;
