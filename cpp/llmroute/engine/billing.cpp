@@ -35,12 +35,13 @@ Tokens billed_tokens(const Outcome& outcome, Tokens prompt) {
 }
 
 std::optional<Usd> most_cost(const Usage& usage, const Price& price, ServiceTier tier) {
-  if (!price.by_token()) return std::nullopt;
+  if (!price.input_usd_per_million) return std::nullopt;
+  if (!price.output_usd_per_million && usage.output.count > 0) return std::nullopt;
   const auto most_at = [&](int utc_minute) {
     Price dearest;
     static_cast<Rates&>(dearest) = rates_of(price, usage.input, {tier, utc_minute, {}});
     const auto raise = [&](RateField to, RateField other) {
-      if (dearest.*other && *(dearest.*other) > *(dearest.*to)) dearest.*to = dearest.*other;
+      if (dearest.*other > dearest.*to) dearest.*to = dearest.*other;  // nothing is least
     };
     raise(&Rates::input_usd_per_million, &Rates::cache_write_usd_per_million);
     raise(&Rates::input_usd_per_million, &Rates::cache_write_hour_usd_per_million);

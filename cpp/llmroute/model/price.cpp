@@ -67,7 +67,7 @@ Bill bill_input(const Usage& usage, const Rates& rates) {
 }
 
 Bill bill_output(const Usage& usage, const Rates& rates) {
-  const double usual = *rates.output_usd_per_million;
+  const double usual = rates.output_usd_per_million.value_or(0);
   Bill bill(usage.output);
   bill.share(usage.reasoning, rates.reasoning_usd_per_million, usual, true);
   bill.share(usage.audio_output, rates.audio_output_usd_per_million, usual, false);
@@ -141,7 +141,9 @@ Cost cost_of(const Usage& usage, const Price& price, const Charge& charge) {
     if (!charge.busy_hours) return {};
     return {usd(*price.usd_per_hour * *charge.busy_hours), CostKind::estimated};
   }
-  if (!price.by_token()) return {};
+  // Embeddings have no output, so nobody names a price of it.
+  if (!price.input_usd_per_million) return {};
+  if (!price.output_usd_per_million && usage.output.count > 0) return {};
   const Rates rates = rates_of(price, usage.input, charge);
   const Bill input = bill_input(usage, rates);
   const Bill output = bill_output(usage, rates);

@@ -117,6 +117,14 @@ TEST(CostOf, UnknownPriceIsNeverZero) {
   EXPECT_EQ(cost_of(usage, by_token(0, 0)).kind, CostKind::exact) << "free is known";
 }
 
+TEST(CostOf, WithoutOutputItsPriceIsNoMatter) {
+  Price input;
+  input.input_usd_per_million = 0.02;
+  const Cost cost = cost_of(used(1'000'000, 0), input);
+  EXPECT_EQ(cost.kind, CostKind::exact);
+  EXPECT_DOUBLE_EQ(cost.usd.value(), 0.02);
+}
+
 TEST(CostOf, EstimatedUsageGivesAnEstimatedCost) {
   Usage usage = used(1'000'000, 0);
   usage.reported = false;
