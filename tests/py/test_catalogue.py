@@ -451,7 +451,8 @@ def test_update_needs_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_the_router_loads_is_little(run_python: Callable[..., Any]) -> None:
     code = (
-        "import sys, llmroute; assert 'llmroute.catalogue' not in sys.modules; import llmroute.config\n"
+        "import sys, llmroute; assert 'llmroute.catalogue' not in sys.modules\n"
+        "import llmroute.config\n"
         "llmroute.config.load({'groups': {}})\n"
         "from llmroute import catalogue\n"
         "assert catalogue._loaded.cache_info().misses == 0, 'nothing is named, nothing is read'\n"
