@@ -64,6 +64,8 @@ class LoadedConfig:
         The file's text, from which lines are found.
     form : str, optional
         ``toml``, ``yaml`` or ``json``.
+    models : mapping, optional
+        What the model catalogue knows of models that it names.
 
     Examples
     --------
@@ -72,7 +74,7 @@ class LoadedConfig:
     <LoadedConfig from a list or dictionary>
     """
 
-    __slots__ = ("_form", "_text", "file", "json", "policies", "secrets")
+    __slots__ = ("_form", "_models", "_text", "file", "json", "policies", "secrets")
 
     def __init__(
         self,
@@ -83,8 +85,10 @@ class LoadedConfig:
         file: str | None = None,
         text: str | None = None,
         form: str | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> None:
         self.json = json_text
+        self._models = models or {}
         self.secrets = dict(secrets)
         self.policies = dict(policies)
         self.file = file
@@ -99,8 +103,9 @@ class LoadedConfig:
 
     @property
     def catalogue_json(self) -> str:
-        """The provider catalogue that comes with this package, as JSON text."""
-        return catalogue_json()
+        """What comes with this package and is of use here, as JSON text."""
+        models = f', "models": {json.dumps(self._models)}' if self._models else ""
+        return f"{catalogue_json()[:-1]}{models}}}"
 
     def locate(self, path: str) -> int | None:
         """Find the line of a path such as ``groups.fast.policy``.
@@ -449,6 +454,8 @@ class _Builder:
         self.values = 0
 
     def build(self, document: Mapping[str, Any]) -> LoadedConfig:
+        from llmroute import catalogue
+
         plain = self.table(document, ())
         self.resolve_zones(plain)
         return LoadedConfig(
@@ -458,6 +465,7 @@ class _Builder:
             file=self.place.file,
             text=self.place._text,
             form=self.place._form,
+            models=catalogue.known_models(plain),
         )
 
     def fail(

@@ -38,7 +38,9 @@ def config(provider: SimulatedProvider, tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("command", ["demo", "chat", "check", "doctor", "explain", "import", "sim"])
+@pytest.mark.parametrize(
+    "command", ["demo", "chat", "check", "doctor", "explain", "import", "sim", "catalogue"]
+)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

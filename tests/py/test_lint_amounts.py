@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llmroute.lint import Finding, lint_document
+from llmroute.lint.world import World
 
 TODAY = datetime.date(2026, 11, 26)
 PRICE = {"input_usd_per_million": 2.0, "output_usd_per_million": 8.0}
@@ -30,6 +31,17 @@ def worst(doc: dict[str, Any], group: str = "one") -> Finding:
     path = f"groups.{group}"
     (found,) = [f for f in lint_document(doc) if f.slug == "worst_case" and f.path == path]
     return found
+
+
+def test_long_prompts_and_the_dearest_hour_count() -> None:
+    price = {
+        **PRICE,
+        "tiers": [{"above_tokens": 1000, "factor": 2}],
+        "windows": [{"from": "01:00", "to": "02:00", "output_usd_per_million": 9}],
+    }
+    world = World.of(document(a={"price": price}))
+    assert world.deployments["a"].cost(1000, 10) == pytest.approx((1000 * 2 + 10 * 9) / 1e6)
+    assert world.deployments["a"].cost(1001, 10) == pytest.approx((1001 * 4 + 10 * 16) / 1e6)
 
 
 # --- prices ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <string>
 
+#include "llmroute/analysis/tokens.h"
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/wire/json.h"
@@ -37,7 +38,7 @@ class FactsReader : public wire::JsonEvents {
   bool on_string(std::string_view text) {
     if (depth_ == 1) return member_value(text, true);
     if (in_messages_) return message_string(text);
-    text_bytes_ += text.size();
+    weight_ += text_weight(text);
     if (in_format_ && depth_ == 2 && keys_[2] == "type" && text == "json_schema") {
       facts.needs.set(static_cast<std::size_t>(Capability::json_schema));
     }
@@ -80,7 +81,7 @@ class FactsReader : public wire::JsonEvents {
   Facts facts;
   Error error;
   bool saw_messages = false;
-  std::size_t text_bytes() const { return text_bytes_; }
+  std::uint64_t weight() const { return weight_; }
 
  private:
   std::size_t index() const { return static_cast<std::size_t>(depth_); }
@@ -113,6 +114,7 @@ class FactsReader : public wire::JsonEvents {
     if (key == "messages") return fail("messages must be an array", "messages");
     if (!is_string && text == "null") return true;
     mark();
+    if (is_string && key == "service_tier") facts.service_tier = service_tier_of(text);
     if (key == "max_tokens" || key == "max_completion_tokens") return read_max_tokens(key, text);
     return true;
   }
@@ -138,7 +140,7 @@ class FactsReader : public wire::JsonEvents {
     if (depth_ == 3 && key == "role") return check_role(text);
     if (depth_ == 5 && key == "type") note_part(text);
     // What an image or a file weighs is not its bytes.
-    if (key != "url" && key != "data" && key != "file_data") text_bytes_ += text.size();
+    if (key != "url" && key != "data" && key != "file_data") weight_ += text_weight(text);
     return true;
   }
 
@@ -175,7 +177,7 @@ class FactsReader : public wire::JsonEvents {
   std::array<std::string_view, 72> keys_{};
   std::optional<Parameter> parameter_;
   bool in_messages_ = false, in_format_ = false, has_role_ = false;
-  std::size_t text_bytes_ = 0;
+  std::uint64_t weight_ = 0;  // of all text, see tokens.h
 };
 
 // The same pass over an embeddings body: depth 1 is the body, 2 `input`, 3 one list of tokens.
@@ -226,13 +228,6 @@ Result<void> check_size(std::string_view body) {
 
 }  // namespace
 
-Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint32_t images) {
-  constexpr std::int64_t kPerMessage = 4;  // role and separators, as OpenAI's cookbook counts
-  const double text = static_cast<double>(text_bytes) / defaults::kBytesPerToken;
-  return Tokens{static_cast<std::int64_t>(text) + 1 + kPerMessage * messages +
-                defaults::kImageTokens * images};
-}
-
 Result<Facts> read_facts(std::string_view body) {
   if (auto fits = check_size(body); !fits) return fits.error();
   FactsReader reader(body.data());
@@ -246,7 +241,7 @@ Result<Facts> read_facts(std::string_view body) {
                       "a request needs at least one message in `messages`", "messages");
   }
   reader.facts.prompt_tokens =
-      estimate_prompt(reader.text_bytes(), reader.facts.messages, reader.facts.images);
+      estimate_prompt(reader.weight(), reader.facts.messages, reader.facts.images);
   return reader.facts;
 }
 

@@ -1,8 +1,6 @@
 // What can be read from a request body without understanding it.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "llmroute/base/error.h"
@@ -19,7 +17,5 @@ Result<Facts> read_facts(std::string_view body);
 // needs embeddings and has no output.
 Result<Facts> read_embedding_facts(std::string_view body);
 
-// Of that much text in that many messages.
-Tokens estimate_prompt(std::size_t text_bytes, std::uint32_t messages, std::uint32_t images);
 
 }  // namespace llmroute::analysis

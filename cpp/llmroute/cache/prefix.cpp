@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "llmroute/analysis/facts.h"
+#include "llmroute/analysis/tokens.h"
 #include "llmroute/base/random.h"
 #include "llmroute/cache/quick_hash.h"
 #include "llmroute/model/defaults.h"
@@ -53,7 +53,7 @@ class MarkReader : public wire::JsonEvents {
     }
     const bool role = in_messages_ && depth_ == 3 && key_ == "role";
     if (depth_ > 1 && !role && !(in_messages_ && weighs_nothing(key_))) {
-      (in_messages_ ? bytes_ : other_bytes_) += text.size();
+      (in_messages_ ? weight_ : other_weight_) += analysis::text_weight(text);
     }
     if (in_messages_) look_for_seals(text);
     add(Kind::string, text);
@@ -90,9 +90,9 @@ class MarkReader : public wire::JsonEvents {
     out.reserve(found_);
     for (std::size_t i = 0; i < found_; ++i) {
       const Mark& mark = marks_[i];
-      const std::size_t bytes = mark.bytes + other_bytes_;
+      const std::uint64_t weight = mark.weight + other_weight_;
       out.push_back({mix64(mark.state ^ lead_state_),
-                     analysis::estimate_prompt(bytes, mark.messages, mark.images)});
+                     analysis::estimate_prompt(weight, mark.messages, mark.images)});
     }
     return out;
   }
@@ -103,7 +103,7 @@ class MarkReader : public wire::JsonEvents {
  private:
   struct Mark {
     std::uint64_t state;
-    std::size_t bytes;
+    std::uint64_t weight;
     std::uint32_t messages, images;
   };
 
@@ -133,7 +133,7 @@ class MarkReader : public wire::JsonEvents {
     const std::size_t number = ended_++;
     if (found_ == marks_.size()) return;
     if (number >= kFirstMarks && number + kLastMarks < messages_) return;
-    marks_[found_++] = {text_state_, bytes_, static_cast<std::uint32_t>(ended_), images_};
+    marks_[found_++] = {text_state_, weight_, static_cast<std::uint32_t>(ended_), images_};
   }
 
   const std::size_t messages_;
@@ -143,7 +143,8 @@ class MarkReader : public wire::JsonEvents {
   bool in_messages_ = false, thinking_ = false, signed_ = false;
   std::uint64_t text_state_, lead_state_ = 0;
   std::uint64_t* state_ = nullptr;  // where what is read goes; null: nowhere
-  std::size_t bytes_ = 0, other_bytes_ = 0, ended_ = 0, found_ = 0;
+  std::uint64_t weight_ = 0, other_weight_ = 0;
+  std::size_t ended_ = 0, found_ = 0;
   std::uint32_t images_ = 0;
   std::array<Mark, kFirstMarks + kLastMarks> marks_;
 };

@@ -22,9 +22,11 @@ std::optional<Usage> billed_usage(const Outcome& outcome, Tokens prompt) {
 
 }  // namespace
 
-Cost attempt_cost(const Outcome& outcome, const Deployment& deployment, const Facts& facts) {
+Cost attempt_cost(const Outcome& outcome, const Deployment& deployment, const Facts& facts,
+                  const Charge& charge) {
+  if (deployment.price.usd_per_hour) return cost_of({}, deployment.price, charge);
   const auto usage = billed_usage(outcome, facts.prompt_tokens);
-  return usage ? cost_of(*usage, deployment.price) : Cost{Usd{}, CostKind::exact};
+  return usage ? cost_of(*usage, deployment.price, charge) : Cost{Usd{}, CostKind::exact};
 }
 
 Tokens billed_tokens(const Outcome& outcome, Tokens prompt) {
@@ -32,13 +34,25 @@ Tokens billed_tokens(const Outcome& outcome, Tokens prompt) {
   return usage ? usage->input + usage->output : Tokens{};
 }
 
-Usd most_cost(const Usage& usage, const Price& price) {
-  Price dearest = price;
-  const auto raise = [](std::optional<double>& to, const std::optional<double>& other) {
-    if (other && (!to || *other > *to)) to = other;
+std::optional<Usd> most_cost(const Usage& usage, const Price& price, ServiceTier tier) {
+  if (!price.input_usd_per_million) return std::nullopt;
+  if (!price.output_usd_per_million && usage.output.count > 0) return std::nullopt;
+  const auto most_at = [&](int utc_minute) {
+    Price dearest;
+    static_cast<Rates&>(dearest) = rates_of(price, usage.input, {tier, utc_minute, {}});
+    const auto raise = [&](RateField to, RateField other) {
+      if (dearest.*other > dearest.*to) dearest.*to = dearest.*other;  // nothing is least
+    };
+    raise(&Rates::input_usd_per_million, &Rates::cache_write_usd_per_million);
+    raise(&Rates::input_usd_per_million, &Rates::cache_write_hour_usd_per_million);
+    raise(&Rates::output_usd_per_million, &Rates::reasoning_usd_per_million);
+    return cost_of(usage, dearest).usd;
   };
-  raise(dearest.input_usd_per_million, price.cache_write_usd_per_million);
-  return cost_of(usage, dearest).usd;
+  Usd most = most_at(Charge::kSomeTime);
+  for (const PriceWindow& window : price.windows) {
+    most = std::max(most, most_at(window.from_minute));
+  }
+  return most;
 }
 
 Usage usage_when_stopped(const Facts& facts, Duration since_content) {

@@ -23,8 +23,16 @@ Result<void> Claims::take(limits::Ledger& ledger, limits::Budgets& budgets,
       purses_.push_back({id, static_cast<std::uint32_t>(found - inventory.budgets.begin())});
     }
     const auto prompt = static_cast<double>(facts.prompt_tokens.count);
-    prompt_.count = std::llround(std::ceil(prompt * defaults::kBudgetPromptMargin));
-    output_ = facts.max_output_tokens.value_or(facts.expected_output());
+    usage_.input.count = std::llround(std::ceil(prompt * defaults::kBudgetPromptMargin));
+    usage_.output = facts.max_output_tokens.value_or(facts.expected_output());
+    if (facts.needs.test(static_cast<std::size_t>(Capability::audio))) {
+      usage_.audio_input = usage_.input;
+    }
+    if (facts.parameters.test(static_cast<std::size_t>(Parameter::modalities))) {
+      usage_.audio_output = usage_.output;
+    }
+    tier_ = facts.service_tier;
+    timeout_ = inventory.resilience.timeouts.attempt;
   }
   own_ = ledger.hold(request.options.metadata, now);
   return {};
@@ -67,14 +75,17 @@ void Claims::describe(const limits::Budgets& budgets, std::vector<BudgetRecord>&
 std::optional<std::int64_t> Claims::most(BudgetUnit unit, const Deployment& deployment) const {
   switch (unit) {
     case BudgetUnit::requests: return counted_ ? 0 : 1;
-    case BudgetUnit::tokens: return (prompt_ + output_).count;
+    case BudgetUnit::tokens: return (usage_.input + usage_.output).count;
     case BudgetUnit::usd: break;
   }
-  if (!deployment.price.known()) return std::nullopt;
-  Usage usage;
-  usage.input = prompt_;
-  usage.output = output_;
-  return most_cost(usage, deployment.price).pico;
+  std::optional<Usd> most;
+  if (const auto& hour = deployment.price.usd_per_hour) {
+    const Duration longest = deployment.timeouts ? deployment.timeouts->attempt : timeout_;
+    if (longest > Duration::zero()) most = usd(*hour * to_seconds(longest) / 3'600);
+  } else {
+    most = most_cost(usage_, deployment.price, tier_);
+  }
+  return most ? std::optional(most->pico) : std::nullopt;
 }
 
 Hindrance Claims::hindrance(const limits::Budgets& budgets, const Deployment& deployment,
@@ -149,7 +160,7 @@ void Claims::settle(limits::Ledger& ledger, limits::Budgets& budgets, const Draw
   for (const limits::Reservation& reservation : drawn.reservations) {
     std::int64_t spent = reservation.amount;  // as much as it could be, where nobody knows
     if (budgets.rule(reservation.purse).unit == BudgetUnit::tokens) {
-      spent = billed_tokens(outcome, prompt_).count;
+      spent = billed_tokens(outcome, usage_.input).count;
     } else if (cost.kind != CostKind::unknown) {
       spent = cost.usd.pico;
     }

@@ -81,7 +81,9 @@ class Claims {
   std::vector<Purse> purses_;
   std::vector<limits::Reservation> once_;  // of purses in requests
   Tokens tokens_;                          // expected, for limits
-  Tokens prompt_, output_;                 // at most, for budgets
+  Usage usage_;                            // at most, for budgets
+  ServiceTier tier_ = ServiceTier::standard;
+  Duration timeout_{};  // of an attempt, where a deployment has none of its own; zero: none
 };
 
 }  // namespace llmroute::engine

@@ -57,6 +57,10 @@ RequestMachine::RequestMachine(RequestId id, std::shared_ptr<const ChatRequest> 
   }
 }
 
+int RequestMachine::utc_minute(const Surroundings& s) const {
+  return utc_minute_of(decision_.submitted + (s.now() - submitted_));
+}
+
 Standing RequestMachine::standing(const Surroundings& s) const {
   return Standing(*inventory_, s.senses, claims_, request_->ruling.get());
 }
@@ -180,7 +184,7 @@ void RequestMachine::plan(Surroundings& s) {
   s.scratch.clear();
   decision_.affinity =
       s.planner.plan(group_, *request_, s.senses.board, s.now(), random_, decision_.candidates,
-                     s.scratch, s.affinity.look_up(*request_, s.now()));
+                     s.scratch, s.affinity.look_up(*request_, s.now()), utc_minute(s));
   decision_.terms = s.planner.terms();
   decision_.observed = s.planner.observed();
   apply_claims(s);
@@ -201,7 +205,7 @@ void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& grou
     const std::size_t ranked = route_.ranked();
     s.scratch.assign(ranked, {});  // ranks go on from there
     s.planner.extend(group, *request_, s.senses.board, s.now(), random_, decision_.candidates,
-                     s.scratch, s.affinity.look_up(*request_, s.now()));
+                     s.scratch, s.affinity.look_up(*request_, s.now()), utc_minute(s));
     s.scratch.erase(s.scratch.begin(), s.scratch.begin() + static_cast<std::ptrdiff_t>(ranked));
     const auto& terms = s.planner.terms();
     decision_.terms.insert(decision_.terms.end(), terms.begin(), terms.end());

@@ -163,6 +163,8 @@ class RequestMachine {
   void detour(Surroundings& s, GroupIndex from, GroupList list, Tokens window, bool& extended);
   void end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
                    std::vector<std::string> dropped);
+  Charge charge_for(const Surroundings& s, const Running& ended,
+                    const std::vector<std::string>& dropped) const;
   void settle_loan(Surroundings& s, const Outcome& outcome);
   void stop(Surroundings& s, const Running& running);
   void stop_all_but(Surroundings& s, AttemptId attempt);
@@ -170,6 +172,7 @@ class RequestMachine {
   void finish(Surroundings& s, DecisionStatus status, std::optional<Failure> failure);
   Running* find_running(AttemptId attempt);
   Standing standing(const Surroundings& s) const;
+  int utc_minute(const Surroundings& s) const;
 
   RequestId id_;
   std::shared_ptr<const ChatRequest> request_;

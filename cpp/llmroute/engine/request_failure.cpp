@@ -106,6 +106,7 @@ void RequestMachine::detour(Surroundings& s, GroupIndex from, GroupList list, To
 void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome outcome,
                                  std::vector<std::string> dropped) {
   AttemptRecord& record = decision_.attempts[ended.number - 1];
+  const Charge charge = charge_for(s, ended, dropped);
   standing(s).on_outcome(record.deployment, record.key, outcome, ended.work);
   if (outcome.failure && outcome.failure->lack.named()) {
     standing(s).learn(record.deployment, outcome.failure->lack, request_->facts);
@@ -116,7 +117,8 @@ void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome 
                            s.now());
   }
   if (ended.on_loan) settle_loan(s, outcome);
-  record.cost = attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts);
+  record.cost =
+      attempt_cost(outcome, inventory_->deployments[record.deployment], request_->facts, charge);
   claims_.settle(s.senses.ledger, s.senses.budgets, ended.drawn, outcome, record.cost, s.now());
   record.outcome = std::move(outcome);
   record.dropped_parameters = std::move(dropped);
@@ -124,6 +126,21 @@ void RequestMachine::end_attempt(Surroundings& s, const Running& ended, Outcome 
   idle_since_ = s.now();
   const AttemptId number = ended.number;
   std::erase_if(running_, [number](const Running& r) { return r.number == number; });
+}
+
+// A service tier that a dialect left out was not asked for; the time is that of the end, as providers
+// with such prices count it.
+Charge RequestMachine::charge_for(const Surroundings& s, const Running& ended,
+                                  const std::vector<std::string>& dropped) const {
+  Charge charge;
+  const std::string_view word = slug(Parameter::service_tier);
+  if (std::find(dropped.begin(), dropped.end(), word) == dropped.end()) {
+    charge.tier = request_->facts.service_tier;
+  }
+  charge.utc_minute = utc_minute(s);
+  const DeploymentIndex place = decision_.attempts[ended.number - 1].deployment;
+  charge.busy_hours = standing(s).busy_hours(place, ended.work);
+  return charge;
 }
 
 void RequestMachine::settle_loan(Surroundings& s, const Outcome& outcome) {

@@ -140,4 +140,12 @@ void Standing::on_outcome(DeploymentIndex index, std::uint16_t key, const Outcom
   }
 }
 
+std::optional<double> Standing::busy_hours(DeploymentIndex index, const health::Work& work) const {
+  const auto there = place(index);
+  if (!there || work.shared_s < 0) return std::nullopt;
+  const double until = senses_.board.at(*there).get<health::InFlight>().shared_s(senses_.now);
+  if (until < work.shared_s) return std::nullopt;
+  return (until - work.shared_s) / 3'600;
+}
+
 }  // namespace llmroute::engine

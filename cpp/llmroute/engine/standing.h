@@ -69,6 +69,9 @@ class Standing {
   void on_outcome(DeploymentIndex index, std::uint16_t key, const Outcome& outcome,
                   health::Work work);
   void learn(DeploymentIndex index, const Lack& lack, const Facts& facts);
+  // The hours of its deployment's busy time that fall to an attempt; nothing where the deployment has
+  // gone or began anew.
+  std::optional<double> busy_hours(DeploymentIndex index, const health::Work& work) const;
 
  private:
   std::optional<DeploymentIndex> place(DeploymentIndex index) const;

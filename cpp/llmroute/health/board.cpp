@@ -240,6 +240,7 @@ void Board::refresh(DeploymentIndex index, Instant now) {
   hot.in_flight = h.get<InFlight>().attempts();
   hot.failure_share = static_cast<float>(h.get<ErrorRate>().counts(now).failure_share());
   hot.failure_share_at = now;
+  hot.token_ratio = static_cast<float>(h.get<TokenRatio>().ratio());
   hot.blocked_until = std::max(h.get<Cooldown>().until(), h.get<RateLimits>().exhausted_until());
   hot.lacking = h.get<Lacks>().any();
   const Breaker& breaker = h.get<Breaker>();

@@ -20,6 +20,7 @@ struct Work {
   std::uint32_t epoch = 0;  // of the breaker, stamped by on_start: tells stale outcomes apart
   Duration idle{};          // of the deployment before it, stamped by on_start; 0: it was not idle
   float cold_ms = 0;        // above 0: it was a cold start, which took so much longer; by the board
+  double shared_s = -1;     // stamped by on_start, see InFlight; negative: it was not
 };
 
 // Receives name/value pairs of a signal: "in_flight", 3.0. Names are snake_case with the unit as

@@ -13,11 +13,12 @@
 #include "llmroute/health/latency.h"
 #include "llmroute/health/load.h"
 #include "llmroute/health/rate_limits.h"
+#include "llmroute/health/token_ratio.h"
 
 namespace llmroute::health {
 
 using SignalList = std::tuple<InFlight, ColdStart, Latency, ErrorRate, Breaker, Cooldown,
-                              RateLimits, Keys, Lacks, Load>;
+                              RateLimits, Keys, Lacks, Load, TokenRatio>;
 
 struct DeploymentHealth {
   SignalList signals;

@@ -41,7 +41,8 @@ Result<Inventory> parse_config(std::string_view config_json, std::string_view ca
       config::read_providers(*catalogue->find("providers"), *document->find("providers"));
   if (!providers) return providers.error();
 
-  config::DeploymentMaker maker(*providers, inventory);
+  const config::KnownModels models = config::read_known_models(*catalogue->find("models"));
+  config::DeploymentMaker maker(*providers, models, inventory);
   for (const auto& [name, table] : document->find("deployments")->table) {
     auto added = maker.add_table(name, table, child_path("deployments", name));
     if (!added) return added.error();

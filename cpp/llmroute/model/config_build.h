@@ -23,6 +23,8 @@ struct Provider {
   std::string proxy;
   std::string ca_file;
   Quirks quirks;
+  bool listed = false;     // in the catalogue that comes along
+  std::string listed_url;  // its base_url there; empty: none
 };
 using Providers = std::map<std::string, Provider, std::less<>>;
 
@@ -47,12 +49,27 @@ Result<CountedBy> read_counted_by(const Value& table, std::string_view key, cons
 Result<std::vector<std::string>> read_only(const Value& table, const CountedBy& by,
                                            const std::string& path);
 
+// `path` is that of the price.
+Result<void> read_price(const Value& table, const std::string& path, Price& target);
+
+// What a deployment leaves open, and its model's entry in the catalogue may say.
+struct DeploymentGaps {
+  bool price = true, context_tokens = true, max_output_tokens = true, lacks = true;
+};
+void read_abilities(const Value& table, const DeploymentGaps& wanted, Deployment& target);
+
+// Entries of the model catalogue by "provider/model"; they belong to the document.
+using KnownModels = std::map<std::string_view, const Value*>;
+KnownModels read_known_models(const Value& models);
+Result<void> fill_from_catalogue(const Value& known, const std::string& name,
+                                 const DeploymentGaps& gaps, Deployment& target);
+
 // Makes deployments, from tables and from bare "provider/model" names, each name once.
 class DeploymentMaker {
  public:
   // All must outlive this object.
-  DeploymentMaker(const Providers& providers, Inventory& inventory)
-      : providers_(providers), inventory_(inventory) {}
+  DeploymentMaker(const Providers& providers, const KnownModels& models, Inventory& inventory)
+      : providers_(providers), models_(models), inventory_(inventory) {}
 
   Result<void> add_table(const std::string& name, const Value& table, const std::string& path);
   // A name used at `path`: one made before, or a "provider/model" that is made now.
@@ -67,8 +84,11 @@ class DeploymentMaker {
   Result<const Provider*> provider_of(const std::string& name, const std::string& path) const;
   Result<DeploymentIndex> store(Deployment deployment, const std::string& path);
   Error unknown_deployment(const std::string& name, const std::string& path) const;
+  Result<void> look_up(const Value& table, const std::string& path, const Provider& provider,
+                       Deployment& deployment) const;
 
   const Providers& providers_;
+  const KnownModels& models_;
   Inventory& inventory_;
 };
 

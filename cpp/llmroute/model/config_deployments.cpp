@@ -31,35 +31,6 @@ Deployment from_provider(std::string_view name, const Provider& provider) {
   return out;
 }
 
-void read_price(const Value& table, Price& target) {
-  const Value* price = table.find("price");
-  if (price == nullptr) return;
-  const auto read = [&](std::string_view key, std::optional<double>& field) {
-    if (const Value* value = price->find(key)) field = value->number;
-  };
-  read("input_usd_per_million", target.input_usd_per_million);
-  read("output_usd_per_million", target.output_usd_per_million);
-  read("cached_input_usd_per_million", target.cached_input_usd_per_million);
-  read("cache_write_usd_per_million", target.cache_write_usd_per_million);
-  if (const Value* date = price->find("date")) target.date = date->text;
-}
-
-void read_abilities(const Value& table, Deployment& target) {
-  const auto tokens = [&](std::string_view key, std::optional<Tokens>& field) {
-    const Value* value = table.find(key);
-    if (value != nullptr) field = Tokens{static_cast<std::int64_t>(value->number)};
-  };
-  tokens("context_tokens", target.context_tokens);
-  tokens("max_output_tokens", target.max_output_tokens);
-  read_text(table, "embedding", target.embedding);
-  const Value* lacks = table.find("lacks");
-  if (lacks == nullptr) return;
-  for (const Value& word : lacks->list) {
-    const auto capability = from_slug<Capability>(word.text);
-    if (capability) target.lacks.set(static_cast<std::size_t>(*capability));
-  }
-}
-
 void read_labels(const Value& table, Deployment& target) {
   read_text(table, "region", target.region);
   read_text(table, "retention", target.retention);
@@ -98,8 +69,12 @@ Result<void> read_own_fields(const Value& table, const std::string& path, const 
   read_text(table, "ca_file", target.ca_file);
   read_quirks(table, target.quirks);
   read_labels(table, target);
-  read_price(table, target.price);
-  read_abilities(table, target);
+  read_abilities(table, {}, target);
+  read_text(table, "embedding", target.embedding);
+  if (const Value* price = table.find("price")) {
+    auto priced = read_price(*price, child_path(path, "price"), target.price);
+    if (!priced) return priced;
+  }
   read_load(table, target);
   if (const Value* limits = table.find("limits")) {
     auto limited = read_limits(*limits, child_path(path, "limits"), target.limits);
@@ -112,7 +87,27 @@ Result<void> read_own_fields(const Value& table, const std::string& path, const 
   return {};
 }
 
+DeploymentGaps gaps_of(const Value& table) {
+  const auto lacks = [&table](std::string_view key) { return table.find(key) == nullptr; };
+  return {lacks("price"), lacks("context_tokens"), lacks("max_output_tokens"), lacks("lacks")};
+}
+
 }  // namespace
+
+void read_abilities(const Value& table, const DeploymentGaps& wanted, Deployment& target) {
+  const auto tokens = [&](std::string_view key, bool wants, std::optional<Tokens>& field) {
+    const Value* value = table.find(key);
+    if (value != nullptr && wants) field = Tokens{static_cast<std::int64_t>(value->number)};
+  };
+  tokens("context_tokens", wanted.context_tokens, target.context_tokens);
+  tokens("max_output_tokens", wanted.max_output_tokens, target.max_output_tokens);
+  const Value* lacks = table.find("lacks");
+  if (lacks == nullptr || !wanted.lacks) return;
+  for (const Value& word : lacks->list) {
+    const auto capability = from_slug<Capability>(word.text);
+    if (capability) target.lacks.set(static_cast<std::size_t>(*capability));
+  }
+}
 
 bool DeploymentMaker::can_make(std::string_view name) const {
   const Parts parts = split_name(name);
@@ -170,6 +165,7 @@ Result<void> DeploymentMaker::add_table(const std::string& name, const Value& ta
         child_path(path, "base_url"),
         "is missing: " + deployment.provider + " has another address for each of its customers");
   }
+  if (auto filled = look_up(table, path, *base, deployment); !filled) return filled;
   auto stored = store(std::move(deployment), path);
   if (!stored) return stored.error();
   return {};
@@ -190,7 +186,28 @@ Result<DeploymentIndex> DeploymentMaker::find_or_make(const std::string& name,
   Deployment deployment = from_provider(name, **provider);
   deployment.provider = std::string(parts.provider);
   deployment.model = std::string(parts.model);
+  if (auto filled = look_up({}, path, **provider, deployment); !filled) return filled.error();
   return store(std::move(deployment), path);
+}
+
+// By the entry that the table names; else by provider and model, where requests go to the provider
+// that the catalogue means: behind another address may be anybody.
+Result<void> DeploymentMaker::look_up(const Value& table, const std::string& path,
+                                      const Provider& provider, Deployment& deployment) const {
+  const Value* named = table.find("catalogue");
+  if (named == nullptr && (!provider.listed || deployment.base_url != provider.listed_url)) {
+    return {};
+  }
+  const std::string key =
+      named != nullptr ? named->text : deployment.provider + "/" + deployment.model;
+  const auto known = models_.find(key);
+  if (known != models_.end()) {
+    return fill_from_catalogue(*known->second, key, gaps_of(table), deployment);
+  }
+  if (named == nullptr) return {};
+  return config_error(child_path(path, "catalogue"), "names no entry of the model catalogue: \"" +
+                                                         ellipsize(key, 60) +
+                                                         "\"; see llmroute catalogue show");
 }
 
 Result<DeploymentIndex> DeploymentMaker::store(Deployment deployment, const std::string& path) {

@@ -126,6 +126,10 @@ Result<Providers> read_providers(const Value& catalogue, const Value& own) {
       read_text(table, "proxy", provider.proxy);
       read_text(table, "ca_file", provider.ca_file);
       read_quirks(table, provider.quirks);
+      if (source == &catalogue) {
+        provider.listed = true;
+        provider.listed_url = provider.base_url;
+      }
       // One of the catalogue may leave it to each deployment.
       const bool known = source == &catalogue || catalogue.find(name) != nullptr;
       if (provider.base_url.empty() && !known) {

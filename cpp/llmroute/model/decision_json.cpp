@@ -53,13 +53,39 @@ Json usage_json(const Usage& usage) {
           {"output_tokens", usage.output.count},
           {"cached_input_tokens", usage.cached_input.count},
           {"cache_write_tokens", usage.cache_write.count},
+          {"cache_write_hour_tokens", usage.cache_write_hour.count},
           {"reasoning_tokens", usage.reasoning.count},
+          {"audio_input_tokens", usage.audio_input.count},
+          {"audio_output_tokens", usage.audio_output.count},
+          {"image_input_tokens", usage.image_input.count},
+          {"image_output_tokens", usage.image_output.count},
           {"reported", usage.reported}};
 }
 
-Json cost_json(const Cost& cost) {
+Json cost_json(const Cost& cost, std::string_view price_date) {
   const bool known = cost.kind != CostKind::unknown;
-  return {{"usd", known ? Json(cost.usd.value()) : Json(nullptr)}, {"kind", slug(cost.kind)}};
+  return {{"usd", known ? Json(cost.usd.value()) : Json(nullptr)},
+          {"kind", slug(cost.kind)},
+          {"price_date", price_date.empty() ? Json(nullptr) : Json(price_date)}};
+}
+
+// Of the price that an attempt was or would be charged by.
+std::string_view price_date(const Decision& decision, DeploymentIndex index) {
+  const Inventory* inventory = decision.inventory.get();
+  if (inventory == nullptr || index >= inventory->deployments.size()) return {};
+  return inventory->deployments[index].price.date;
+}
+
+// The oldest of the prices in the sum; nothing where one of them has no date.
+std::string_view oldest_date(const Decision& decision) {
+  std::string_view oldest;
+  for (const AttemptRecord& attempt : decision.attempts) {
+    if (attempt.cost.kind == CostKind::exact && attempt.cost.usd.pico == 0) continue;
+    const std::string_view date = price_date(decision, attempt.deployment);
+    if (date.empty()) return {};
+    if (oldest.empty() || date < oldest) oldest = date;
+  }
+  return oldest;
 }
 
 Json failure_json(const std::optional<Failure>& failure) {
@@ -172,7 +198,7 @@ Json attempt_json(const Decision& decision, const AttemptRecord& attempt) {
           {"ttft_ms", ms_json(outcome.ttft)},
           {"total_ms", ms_json(outcome.total)},
           {"usage", usage_json(outcome.usage)},
-          {"cost", cost_json(attempt.cost)},
+          {"cost", cost_json(attempt.cost, price_date(decision, attempt.deployment))},
           {"finish_reason",
            outcome.finish_reason.empty() ? Json(nullptr) : Json(outcome.finish_reason)},
           {"dropped_parameters", attempt.dropped_parameters}};
@@ -321,7 +347,7 @@ std::string to_json(const Decision& decision) {
   out["planned_ms"] = ms_json(decision.planned);
   out["total_ms"] = ms_json(decision.total);
   out["usage"] = usage_json(decision.usage);
-  out["cost"] = cost_json(decision.cost);
+  out["cost"] = cost_json(decision.cost, oldest_date(decision));
   out["failure"] = failure_json(decision.failure);
   out["candidates"] = Json::array();
   for (std::size_t i = 0; i < decision.candidates.size(); ++i) {

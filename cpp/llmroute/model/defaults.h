@@ -79,7 +79,9 @@ inline constexpr milliseconds kColdMargin{1'000};  // above it: no jitter, and w
 inline constexpr milliseconds kColdLoad{500};      // Ollama says 10 to 100 ms of a loaded model
 
 // --- request estimates --------------------------------------------------------------------------
+// Of answers that stopped half-way and of simulated providers; prompts: analysis/tokens.h.
 inline constexpr double kBytesPerToken = 4.0;  // English text, byte-pair encodings
+inline constexpr int kTokenRatioAnswers = 8;   // fewer do not correct an estimate
 inline constexpr std::int64_t kGuessedOutputTokens = 256;
 inline constexpr std::int64_t kImageTokens = 800;  // one image where nothing better is known
 

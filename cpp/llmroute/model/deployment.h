@@ -17,9 +17,9 @@
 #include "llmroute/model/limits.h"
 #include "llmroute/model/load.h"
 #include "llmroute/model/policy_spec.h"
+#include "llmroute/model/price.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/rules.h"
-#include "llmroute/model/usage.h"
 
 namespace llmroute {
 
@@ -92,6 +92,7 @@ struct Deployment {
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
+  bool price_listed = false;  // from the model catalogue, not from the configuration
   LimitsSpec limits;             // its own, as its provider's contract has them
   std::optional<LoadSpec> load;  // absent: only what is reported
   Quirks quirks;

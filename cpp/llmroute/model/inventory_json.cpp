@@ -55,13 +55,16 @@ Json limits_json(const LimitsSpec& limits) {
 Json deployment_json(const Deployment& deployment) {
   Json keys = Json::array();
   for (const SecretSource& key : deployment.keys) keys.push_back(key.describe());
-  return {{"provider", deployment.provider},
-          {"model", deployment.model},
-          {"dialect", deployment.dialect},
-          {"base_url", deployment.base_url},
-          {"keys", std::move(keys)},
-          {"price_known", deployment.price.known()},
-          {"limits", limits_json(deployment.limits)}};
+  return {
+      {"provider", deployment.provider},
+      {"model", deployment.model},
+      {"dialect", deployment.dialect},
+      {"base_url", deployment.base_url},
+      {"keys", std::move(keys)},
+      {"price_known", deployment.price.known()},
+      {"price_date", deployment.price.date.empty() ? Json(nullptr) : Json(deployment.price.date)},
+      {"price_from_catalogue", deployment.price_listed},
+      {"limits", limits_json(deployment.limits)}};
 }
 
 Json rule_json(const LimitRule& rule) {

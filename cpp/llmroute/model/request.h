@@ -16,6 +16,7 @@
 #include "llmroute/base/time.h"
 #include "llmroute/base/units.h"
 #include "llmroute/model/limits.h"
+#include "llmroute/model/price.h"
 
 namespace llmroute {
 
@@ -47,6 +48,7 @@ struct Facts {
   bool json_object = false;  // asks for any JSON object as the answer
   // Whose vectors are asked for (see embedding_id): others are of another space. 0: not embeddings.
   std::uint64_t embedding_model = 0;
+  ServiceTier service_tier = ServiceTier::standard;
   Tokens expected_output() const;  // max_output_tokens or the guess, whichever is smaller
 };
 

@@ -6,6 +6,7 @@
 #include "llmroute/model/deployment.h"
 #include "llmroute/model/request.h"
 #include "llmroute/model/schema_limits.h"
+#include "llmroute/model/schema_price.h"
 #include "llmroute/model/schema_rules.h"
 #include "llmroute/model/schema_texts.h"
 #include "llmroute/model/shapes.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr double kDayMs = 86'400'000;
 constexpr double kMaxTokens = 1e9;
-constexpr double kMaxPrice = 1e6;  // USD per million tokens: a dollar a token
 constexpr double kMaxKeys = 256;
 constexpr double kMaxReferences = 1'000;
 constexpr auto kMaxEntries = static_cast<double>(defaults::kMaxDeployments);
@@ -46,7 +46,6 @@ constexpr Shape kReferences = list_of(kName, 0, kMaxReferences);
 constexpr Shape kMilliseconds = number_of(Kind::number, 0, kDayMs);
 constexpr Shape kSomeMilliseconds = number_of(Kind::number, 1, kDayMs);
 constexpr Shape kTokenCount = number_of(Kind::integer, 1, kMaxTokens);
-constexpr Shape kPerMillion = number_of(Kind::number, 0, kMaxPrice);
 constexpr Shape kWeight = number_of(Kind::number, 0.001, 1e6);
 constexpr Shape kShare = number_of(Kind::number, 0, 1);
 constexpr Shape kPositiveShare = number_of(Kind::number, 0.01, 1);
@@ -102,23 +101,6 @@ constexpr std::array kQuirkFields = {
 };
 constexpr Shape kQuirks = table_of(kQuirkFields);
 
-constexpr std::array kPriceFields = {
-    Field{"input_usd_per_million", &kPerMillion, "a million prompt tokens", {}, "USD", true},
-    Field{"output_usd_per_million", &kPerMillion, "a million answer tokens", {}, "USD", true},
-    Field{"cached_input_usd_per_million",
-          &kPerMillion,
-          "a million prompt tokens read from the cache; default: as input",
-          {},
-          "USD"},
-    Field{"cache_write_usd_per_million",
-          &kPerMillion,
-          "a million prompt tokens written to the cache; default: as input",
-          {},
-          "USD"},
-    Field{"date", &kPlain, "when it was looked up, as 2026-11-01"},
-};
-constexpr Shape kPrice = table_of(kPriceFields);
-
 // --- providers and deployments ------------------------------------------------------------------------
 constexpr std::array kProviderFields = {
     Field{"dialect", &kPlain, "wire format: openai, anthropic; default openai"},
@@ -169,7 +151,8 @@ constexpr std::array kDeploymentFields = {
           "of prompts and answers; default: unknown",
           {},
           "Wh"},
-    Field{"price", &kPrice, "what tokens cost; default: unknown, never free"},
+    Field{"price", &kPrice,
+          "what tokens or hours cost; default: the catalogue's; else unknown, never free"},
     Field{"limits", &kDeploymentLimits, "what it may be sent; default: anything"},
     Field{"load", &kLoad, "where it says how busy it is; default: nowhere"},
     Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
@@ -178,6 +161,9 @@ constexpr std::array kDeploymentFields = {
     Field{"embedding", &kPlain,
           "the embedding model that its vectors are of: those of one may replace each other; "
           "default: model"},
+    Field{"catalogue", &kName,
+          "entry of the model catalogue that price, token limits and lacks are from where they are "
+          "not stated, as azure/gpt-4o; default: provider/model, at the provider's own base_url"},
     Field{"timeouts", &kTimeoutOverrides, "instead of those in [resilience.timeouts]"},
     Field{"headers", &kHeaders, "extra headers; added to the provider's"},
     Field{"proxy", &kProxy, "URL of an explicit proxy; default: the provider's"},
@@ -185,6 +171,15 @@ constexpr std::array kDeploymentFields = {
     Field{"quirks", &kQuirks, "instead of single quirks of the provider"},
 };
 constexpr Shape kDeployment = table_of(kDeploymentFields);
+constexpr std::array kKnownModelFields = {
+    Field{"price", &kPrice, "what tokens cost"},
+    Field{"context_tokens", &kTokenCount, "longest prompt and answer together", {}, "tokens"},
+    Field{"max_output_tokens", &kTokenCount, "longest answer", {}, "tokens"},
+    Field{"lacks", &kCapabilities, "what it cannot do"},
+};
+constexpr Shape kKnownModel = table_of(kKnownModelFields);
+constexpr Shape kKnownModels = map_of(kKnownModel, kMaxEntries, check_name);
+
 constexpr Shape kDeployments = map_of(kDeployment, kMaxEntries, check_name);
 
 // --- groups ---------------------------------------------------------------------------------------------
@@ -281,6 +276,8 @@ constexpr std::array kRootFields = {
           std::string_view("apply")},
     Field{"constraints", &kConstraints, "what holds wherever a request goes", Items{}},
     Field{"experiments", &kExperiments, "shares of requests that go elsewhere", Defaults{}},
+    Field{"catalogue", &kFlag, "fill in from the model catalogue what deployments do not state",
+          true},
     Field{"regions", &kRegions, "what is known of places, beside the table that comes along",
           Defaults{}},
     Field{"human", &kHuman, "requests that wait for a person", Defaults{}},
@@ -291,6 +288,7 @@ constexpr Shape kRoot = table_of(kRootFields);
 constexpr std::array kCatalogueFields = {
     Field{"providers", &kProviders, "by name", {}, {}, true},
     Field{"regions", &kRegions, "by name", Defaults{}},
+    Field{"models", &kKnownModels, "by provider/model", Defaults{}},
 };
 constexpr Shape kCatalogue = table_of(kCatalogueFields);
 

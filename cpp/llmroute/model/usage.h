@@ -1,8 +1,5 @@
-// Token usage and prices, normalised to inclusive totals.
+// Token usage, normalised to inclusive totals, and what it came to.
 #pragma once
-
-#include <optional>
-#include <string>
 
 #include "llmroute/base/enum.h"
 #include "llmroute/base/units.h"
@@ -28,24 +25,10 @@ struct Usage {
 
 LLMROUTE_ENUM(CostKind, exact, estimated, unknown);
 
-// USD per million tokens. Absent means unknown, never free.
-struct Price {
-  std::optional<double> input_usd_per_million;
-  std::optional<double> output_usd_per_million;
-  std::optional<double> cached_input_usd_per_million;  // absent: billed as input
-  std::optional<double> cache_write_usd_per_million;   // absent: billed as input
-  std::string date{};  // when it was looked up, as 2026-11-01; empty: unknown
-  bool known() const { return input_usd_per_million && output_usd_per_million; }
-};
-
 struct Cost {
   Usd usd;
   CostKind kind = CostKind::unknown;  // usd means something unless `unknown`
 };
-
-// exact where usage was reported and the price is known; estimated where usage was not reported;
-// unknown without a price.
-Cost cost_of(const Usage& usage, const Price& price);
 
 // Sum that is only as good as its worst part.
 Cost operator+(const Cost& a, const Cost& b);

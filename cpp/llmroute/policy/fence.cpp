@@ -52,10 +52,12 @@ Reason static_breach(const Requirement& require, const Deployment& d) {
     return Reason::deployment_not_allowed;
   }
   if (lacks_tag(require.tags, d)) return Reason::tag_missing;
-  const Price& price = d.price;
-  if (above(price.input_usd_per_million, require.max_input_usd_per_million) ||
-      above(price.output_usd_per_million, require.max_output_usd_per_million)) {
-    return Reason::price_not_allowed;
+  if (require.max_input_usd_per_million || require.max_output_usd_per_million) {
+    const Rates highest = highest_rates(d.price);
+    if (above(highest.input_usd_per_million, require.max_input_usd_per_million) ||
+        above(highest.output_usd_per_million, require.max_output_usd_per_million)) {
+      return Reason::price_not_allowed;
+    }
   }
   if (require.min_context && d.context_tokens.value_or(Tokens{}) < *require.min_context) {
     return Reason::context_not_allowed;

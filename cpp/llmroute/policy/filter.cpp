@@ -28,10 +28,27 @@ Fitness fitness_of(const Deployment& deployment) {
   fitness.max_output_tokens = deployment.max_output_tokens.value_or(Tokens{}).count;
   fitness.input_usd = price.input_usd_per_million.value_or(kUnknown) * kPerMillion;
   fitness.output_usd = price.output_usd_per_million.value_or(kUnknown) * kPerMillion;
+  fitness.plain_price = price.plain();
   return fitness;
 }
 
-health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness) {
+double expected_usd(const Price& price, const Facts& facts, const health::Hot& hot,
+                    int utc_minute) {
+  Charge charge{facts.service_tier, utc_minute, {}};
+  if (price.usd_per_hour) {
+    const double ms = hot.total_average_ms * health::total_work({{}, facts.expected_output()});
+    charge.busy_hours = ms / 3.6e6 / (hot.in_flight + 1.0);
+  }
+  Usage usage;
+  usage.input.count = scaled(facts.prompt_tokens.count, hot.token_ratio);
+  usage.output = facts.expected_output();
+  const Cost cost = cost_of(usage, price, charge);
+  return cost.kind == CostKind::unknown ? std::numeric_limits<double>::quiet_NaN()
+                                        : cost.usd.value();
+}
+
+health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness,
+                            float token_ratio) {
   const CapabilitySet missing = facts.needs & fitness.lacks;
   if (missing.any()) {
     return {reason_of(static_cast<Capability>(first_set(missing))), 0, 0};
@@ -48,7 +65,7 @@ health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fit
     return {Reason::output_too_short, static_cast<float>(asked),
             static_cast<float>(fitness.max_output_tokens)};
   }
-  const std::int64_t needed = facts.prompt_tokens.count + asked;
+  const std::int64_t needed = scaled(facts.prompt_tokens.count, token_ratio) + asked;
   if (fitness.context_tokens > 0 && needed > fitness.context_tokens) {
     return {Reason::context_too_short, static_cast<float>(needed),
             static_cast<float>(fitness.context_tokens)};

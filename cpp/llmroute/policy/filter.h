@@ -16,8 +16,18 @@ struct Fitness {
   std::int64_t context_tokens = 0;       // 0: unknown
   std::int64_t max_output_tokens = 0;    // 0: unknown
   double input_usd = 0, output_usd = 0;  // per token; not-a-number: unknown
+  bool plain_price = true;               // those two are all there is to it
 };
 Fitness fitness_of(const Deployment& deployment);
+
+// Expected cost of one attempt at a price that is not plain; not-a-number: unknown. By the hour: the
+// expected time, shared with what is in flight there.
+double expected_usd(const Price& price, const Facts& facts, const health::Hot& hot, int utc_minute);
+
+// Estimated tokens as a deployment counts them.
+inline std::int64_t scaled(std::int64_t tokens, float token_ratio) {
+  return static_cast<std::int64_t>(static_cast<double>(tokens) * static_cast<double>(token_ratio));
+}
 
 // What a request asks of every candidate, read once per plan.
 class Demand {
@@ -27,34 +37,39 @@ class Demand {
         parameters_(facts.parameters),
         embedding_model_(facts.embedding_model),
         asked_(facts.max_output_tokens ? facts.max_output_tokens->count : 0),
-        window_(facts.prompt_tokens.count + asked_),
         input_(static_cast<double>(facts.prompt_tokens.count)),
         output_(static_cast<double>(facts.expected_output().count)) {}
 
-  // True where nothing stands against the deployment; else check_fit says what.
-  bool fits(const Fitness& fitness) const {
+  // True where nothing stands against the deployment; else check_fit says what. `token_ratio`: of its
+  // tokens to the estimated ones.
+  bool fits(const Fitness& fitness, float token_ratio = 1) const {
     return (needs_ & fitness.lacks).none() && (parameters_ & fitness.unsupported).none() &&
            (embedding_model_ == 0 || embedding_model_ == fitness.embedding_model) &&
            (fitness.max_output_tokens == 0 || asked_ <= fitness.max_output_tokens) &&
-           (fitness.context_tokens == 0 || window_ <= fitness.context_tokens);
+           (fitness.context_tokens == 0 || window(token_ratio) <= fitness.context_tokens);
   }
 
   // By price and the facts' token estimates; not-a-number for an unknown price.
-  double usd(const Fitness& fitness) const {
+  double usd(const Fitness& fitness, float token_ratio = 1) const {
     const double output = output_ > 0 ? output_ * fitness.output_usd : 0;
-    return input_ * fitness.input_usd + output;
+    return input_ * static_cast<double>(token_ratio) * fitness.input_usd + output;
   }
 
  private:
+  std::int64_t window(float token_ratio) const {
+    return scaled(static_cast<std::int64_t>(input_), token_ratio) + asked_;
+  }
+
   CapabilitySet needs_;
   ParameterSet parameters_;
   std::uint64_t embedding_model_;
-  std::int64_t asked_, window_;
+  std::int64_t asked_;
   double input_, output_;
 };
 
 // What the request needs against what the deployment is: capabilities, parameters, context length.
 // Does not change during a request. `kept` or the first reason found.
-health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness);
+health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness,
+                            float token_ratio = 1);
 
 }  // namespace llmroute::policy

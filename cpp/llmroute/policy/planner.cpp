@@ -134,7 +134,8 @@ Result<void> Planner::configure(InventoryPtr inventory) {
 AffinityRecord Planner::plan(GroupIndex group, const ChatRequest& request,
                              const health::Board& board, Instant now, Random& random,
                              std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps,
-                             const cache::Preference& preference) {
+                             const cache::Preference& preference, int utc_minute) {
+  utc_minute_ = utc_minute;
   terms_.clear();
   observed_.clear();
   mark_seen(records);
@@ -155,7 +156,9 @@ AffinityRecord Planner::plan(GroupIndex group, const ChatRequest& request,
 
 void Planner::extend(GroupIndex group, const ChatRequest& request, const health::Board& board,
                      Instant now, Random& random, std::vector<CandidateRecord>& records,
-                     std::vector<PlanStep>& steps, const cache::Preference& preference) {
+                     std::vector<PlanStep>& steps, const cache::Preference& preference,
+                     int utc_minute) {
+  utc_minute_ = utc_minute;
   terms_.clear();
   observed_.clear();
   mark_seen(records);
@@ -190,10 +193,13 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     if (seen[d] == stamp) continue;
     const bool barred = place.priorities.any() && !place.priorities.test(priority);
     if (!barred) seen[d] = stamp;  // else another group may still have it for all
-    const double usd = demand.usd(fitness[d]);
+    const health::Hot& hot = board.hot(d);
+    const double usd = fitness[d].plain_price ? demand.usd(fitness[d], hot.token_ratio)
+                                              : expected_usd(inventory_->deployments[d].price,
+                                                             request.facts, hot, utc_minute_);
     CandidateRecord& record = records.emplace_back();
-    fill(record, d, group, board.hot(d), usd);
-    const bool doubtful = choosy || !demand.fits(fitness[d]);
+    fill(record, d, group, hot, usd);
+    const bool doubtful = choosy || !demand.fits(fitness[d], hot.token_ratio);
     health::Admission verdict;
     if (fenced) verdict = breach_of(*ruling, request.facts, d, usd);
     if (verdict.reason != Reason::kept) {
@@ -201,7 +207,7 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     } else if (barred) {
       verdict = {Reason::priority_not_served, static_cast<float>(priority), 0};
     } else if (doubtful) {
-      verdict = judge(d, request, preference);
+      verdict = judge(d, request, preference, hot.token_ratio);
     }
     if (verdict.reason == Reason::kept) verdict = board.check_lacks(d, now, request.facts);
     if (verdict.reason == Reason::kept) verdict = board.admit(d, now);
@@ -224,7 +230,7 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
 
 // The slow way, for those that the caller excludes, that lack something or do not hold something.
 health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
-                                 const cache::Preference& preference) const {
+                                 const cache::Preference& preference, float token_ratio) const {
   const RequestOptions& options = request.options;
   const auto& deployments = inventory_->deployments;
   if (excludes(options, deployments[d].name)) return {Reason::excluded, 0, 0};
@@ -232,7 +238,7 @@ health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
       !cache::same_account(deployments[d], deployments[*preference.bound])) {
     return {Reason::bound_elsewhere, 0, 0};
   }
-  return check_fit(request.facts, options.drop_unsupported, fitness_[d]);
+  return check_fit(request.facts, options.drop_unsupported, fitness_[d], token_ratio);
 }
 
 void Planner::credit(const cache::Preference& preference, std::vector<CandidateRecord>& records) {

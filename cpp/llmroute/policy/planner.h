@@ -54,9 +54,12 @@ class Planner {
   //
   // Where the request has a ruling of this inventory, what its constraints are against is dropped
   // before anything else, and the policy of its rule ranks unless the call names one.
+  //
+  // `utc_minute`: of the day, for prices that depend on it.
   AffinityRecord plan(GroupIndex group, const ChatRequest& request, const health::Board& board,
                       Instant now, Random& random, std::vector<CandidateRecord>& records,
-                      std::vector<PlanStep>& steps, const cache::Preference& preference = {});
+                      std::vector<PlanStep>& steps, const cache::Preference& preference = {},
+                      int utc_minute = Charge::kSomeTime);
 
   // Of the last plan: what a policy that weighs several things looked at, and what those that only
   // observe would have chosen.
@@ -67,14 +70,14 @@ class Planner {
   // as kept: used for on_context_too_long and on_content_filter. Conversations move nothing here.
   void extend(GroupIndex group, const ChatRequest& request, const health::Board& board, Instant now,
               Random& random, std::vector<CandidateRecord>& records, std::vector<PlanStep>& steps,
-              const cache::Preference& preference = {});
+              const cache::Preference& preference = {}, int utc_minute = Charge::kSomeTime);
 
  private:
   void consider(GroupIndex group, const ChatRequest& request, const health::Board& board,
                 Instant now, const cache::Preference& preference,
                 std::vector<CandidateRecord>& records);
   health::Admission judge(DeploymentIndex d, const ChatRequest& request,
-                          const cache::Preference& preference) const;
+                          const cache::Preference& preference, float token_ratio) const;
   void credit(const cache::Preference& preference, std::vector<CandidateRecord>& records);
   AffinityRecord stay(const ChatRequest& request, const health::Board& board, Instant now,
                       const cache::Preference& preference, std::vector<CandidateRecord>& records,
@@ -114,6 +117,7 @@ class Planner {
   std::vector<ObservedChoice> observed_;
   std::vector<std::uint32_t> seen_;  // scratch: stamp of the plan that has seen a deployment
   std::uint32_t stamp_ = 0;
+  int utc_minute_ = Charge::kSomeTime;  // of the plan at hand
 };
 
 }  // namespace llmroute::policy

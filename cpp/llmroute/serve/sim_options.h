@@ -9,7 +9,7 @@
 
 #include "llmroute/base/error.h"
 #include "llmroute/base/time.h"
-#include "llmroute/model/usage.h"
+#include "llmroute/model/price.h"
 
 namespace llmroute {
 

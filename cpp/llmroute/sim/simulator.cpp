@@ -346,8 +346,10 @@ class Simulator {
     const PriceChange& change = world_.of(inventory_->deployments[deployment].name).prices[index];
     auto next = std::make_shared<Inventory>(*inventory_);
     ++next->version;
-    next->deployments[deployment].price.input_usd_per_million = change.input_usd_per_million;
-    next->deployments[deployment].price.output_usd_per_million = change.output_usd_per_million;
+    Price& price = next->deployments[deployment].price;
+    price.usd_per_hour.reset();
+    price.input_usd_per_million = change.input_usd_per_million;
+    price.output_usd_per_million = change.output_usd_per_million;
     inventory_ = next;
     // Only an unknown policy is refused, and these were accepted before.
     [[maybe_unused]] const auto done = dispatcher_.configure(inventory_);

@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_history(commands)
     _add_diff(commands)
     _add_inbox(commands)
+    _add_catalogue(commands)
     return parser
 
 
@@ -284,6 +285,34 @@ def _add_diff(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("old", metavar="OLD", help="a file, or with --state a version's number")
     parser.add_argument("new", metavar="NEW", help="the same")
     parser.add_argument("--state", metavar="STATE_FILE", help="where versions are read from")
+    _add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_catalogue(commands: Commands[argparse.ArgumentParser]) -> None:
+    def run(options: argparse.Namespace) -> int:
+        from llmroute.cli import catalogue
+
+        if options.action == "update" and options.what is None:
+            parser.error("update needs a file")
+        return catalogue.run(options)
+
+    parser = commands.add_parser(
+        "catalogue",
+        help="show what is known of models, or renew it from a file",
+        description="The model catalogue fills in prices and limits that deployments do not state. "
+        "`show` prints it, or one entry of it; `update` checks a file, shows what changes and puts "
+        "it in the place of the one in use. The file is of the form that models.dev publishes "
+        "(api.json) or of this package's own; nothing is fetched. A faulty one changes nothing.",
+    )
+    parser.add_argument("action", choices=["show", "update"])
+    parser.add_argument(
+        "what", nargs="?", metavar="WHAT", help="provider/model to show, or the file"
+    )
+    parser.add_argument(
+        "--date", metavar="YYYY-MM-DD", help="when it was looked up, of a file that does not say"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="check and compare, store nothing")
     _add_json(parser)
     parser.set_defaults(run=run)
 

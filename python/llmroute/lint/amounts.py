@@ -32,7 +32,9 @@ _TOKEN_LIMITS: Final = ("tokens_per_minute", "tokens_per_day")
 def check_prices(world: World, today: datetime.date, days: int) -> Iterator[Finding]:
     """Name prices that are old, and those that are needed and missing."""
     for deployment in world.deployments.values():
-        yield from _old(deployment, today, days)
+        if "price" not in deployment.filled:
+            yield from _old(deployment, today, days)
+    yield from _old_catalogue(world, today, days)
     for group in world.groups.values():
         yield from _ranked_by_cost(world, group)
     yield from _ranked_by_rules(world)
@@ -70,6 +72,21 @@ def _old(deployment: Deployment, today: datetime.date, days: int) -> Iterator[Fi
             "again and renew the date"
         )
         yield Finding("price_old", "warning", path, message)
+
+
+def _old_catalogue(world: World, today: datetime.date, days: int) -> Iterator[Finding]:
+    """One word on all of them: nobody wrote these down, and one command renews them."""
+    filled = [d for d in world.deployments.values() if "price" in d.filled]
+    oldest = min((d.table["price"]["date"] for d in filled), default=None)
+    if oldest is None:
+        return
+    age = (today - datetime.date.fromisoformat(oldest)).days
+    if age > days:
+        message = (
+            f"the price of {quoted(d.name for d in filled)} is from the model catalogue of "
+            f"{oldest}, {age} days ago; renew it with `llmroute catalogue update`, or state `price`"
+        )
+        yield Finding("price_old", "info", path_of(*filled[0].path), message)
 
 
 def _ranked_by_cost(world: World, group: Group) -> Iterator[Finding]:

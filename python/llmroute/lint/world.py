@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmroute import config
+from llmroute.catalogue import known_models
 from llmroute.lint.vocabulary import fits_region, priority_number, words_of
 
 __all__ = [
@@ -71,6 +72,7 @@ class Deployment:
     provider: str
     provider_table: Mapping[str, Any]
     path: tuple[str | int, ...]
+    filled: frozenset[str] = frozenset()  # keys of `table` that are from the model catalogue
 
     @property
     def price(self) -> tuple[float, float] | None:
@@ -142,15 +144,27 @@ class Deployment:
         return default
 
     def cost(self, prompt: float, output: float) -> float | None:
-        """Return what a request costs at most, in USD; None: unknown."""
+        """Return what a request costs at most, in USD, at any time of day; None: unknown."""
         if self.price is None:
             return None
-        return prompt * self.price[0] + output * self.price[1]
+        table = self.table["price"]
+        fits = [t for t in table.get("tiers", ()) if t["above_tokens"] < prompt]
+        total = 0.0
+        for key, tokens in (("input", prompt), ("output", output)):
+            rate = f"{key}_usd_per_million"
+            base = _changed(table[rate], rate, fits[-1]) if fits else table[rate]
+            windows = [_changed(base, rate, window) for window in table.get("windows", ())]
+            total += tokens * max([base, *windows]) / 1e6
+        return total
 
     @property
     def typical_cost(self) -> float | None:
         """Return what is reserved for a typical request, in USD."""
         return self.cost(TYPICAL_PROMPT_TOKENS * _PROMPT_MARGIN, GUESSED_OUTPUT_TOKENS)
+
+
+def _changed(base: float, rate: str, change: Mapping[str, Any]) -> float:
+    return float(change.get(rate, base * change.get("factor", 1.0)))
 
 
 @dataclass(frozen=True)
@@ -287,9 +301,10 @@ class World:
         world = cls(document)
         for name, table in document.get("groups", {}).items():
             world.groups[name] = _group(name, table)
+        models = known_models(document)
         for name, path in _named(document):
             if name not in world.groups and name not in world.deployments:
-                world.deployments[name] = _deployment(document, name, path)
+                world.deployments[name] = _deployment(document, name, path, models)
         world.rules = [Rule(i, table) for i, table in enumerate(document.get("rules", ()))]
         constraints = document.get("constraints", ())
         world.constraints = [Constraint(i, table) for i, table in enumerate(constraints)]
@@ -403,14 +418,47 @@ def _named_by_amounts(document: Mapping[str, Any]) -> Iterator[tuple[str, tuple[
                 yield arm["group"], ("experiments", name, "arms", i, "group")
 
 
-def _deployment(document: Mapping[str, Any], name: str, path: tuple[str | int, ...]) -> Deployment:
+def _deployment(
+    document: Mapping[str, Any],
+    name: str,
+    path: tuple[str | int, ...],
+    models: Mapping[str, Mapping[str, Any]],
+) -> Deployment:
     table = document.get("deployments", {}).get(name, {})
     own = document.get("providers", {})
     first, slash, _ = name.partition("/")
     known = {**_catalogue(), **own}
     provider = table.get("provider") or (first if slash and first in known else "custom")
     merged = {**_catalogue().get(provider, {}), **own.get(provider, {})}
-    return Deployment(name, table, provider, merged, path)
+    filled = {} if "price" in table else _filled(name, table, provider, merged, models)
+    return Deployment(name, {**filled, **table}, provider, merged, path, frozenset(filled))
+
+
+def _filled(
+    name: str,
+    table: Mapping[str, Any],
+    provider: str,
+    merged: Mapping[str, Any],
+    models: Mapping[str, Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    """Return the price that the model catalogue fills in, by the core's own rule.
+
+    Not what it says of lengths and abilities: who configures a chat model knows that it does not
+    take sound, and does not want to be told of every request that it cannot serve.
+    """
+    key = table.get("catalogue")
+    if key is not None:
+        return _price_of(models.get(key, {}))
+    listed = _catalogue().get(provider, {}).get("base_url", "")
+    where = str(table.get("base_url", merged.get("base_url", "")))
+    if not listed or where.rstrip("/") != listed.rstrip("/"):
+        return {}
+    model = table.get("model", name.partition("/")[2])
+    return _price_of(models.get(f"{provider}/{model}", {}))
+
+
+def _price_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"price": entry["price"]} if "price" in entry else {}
 
 
 @functools.cache

@@ -40,6 +40,20 @@ TEST(ReadFacts, SeesImagesWithoutCountingTheirBytes) {
   EXPECT_LT(facts->prompt_tokens.count, 1'000);
 }
 
+TEST(ReadFacts, SeesTheServiceTier) {
+  const std::pair<const char*, ServiceTier> cases[] = {
+      {R"("flex")", ServiceTier::flex}, {R"("auto")", ServiceTier::standard},
+      {R"("x")", ServiceTier::other},   {"null", ServiceTier::standard},
+      {"7", ServiceTier::standard},
+  };
+  for (const auto& [value, tier] : cases) {
+    const auto facts = read_facts(std::string(R"({"service_tier":)") + value +
+                                  R"(,"messages":[{"role":"user","content":"x"}]})");
+    ASSERT_TRUE(facts) << value;
+    EXPECT_EQ(facts->service_tier, tier) << value;
+  }
+}
+
 TEST(ReadFacts, SeesWhatTheRequestNeeds) {
   const auto facts = read_facts(
       R"({"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"x"}},

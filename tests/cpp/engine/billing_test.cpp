@@ -62,12 +62,51 @@ TEST(AttemptCost, IsNeverZeroWhereItIsUnknown) {
   Facts facts;
   facts.prompt_tokens = Tokens{100};
   for (const Case& c : cases()) {
-    const Cost cost = attempt_cost(c.outcome, priced, facts);
+    const Cost cost = attempt_cost(c.outcome, priced, facts, {});
     EXPECT_EQ(cost.kind, c.kind) << c.what;
     EXPECT_NEAR(cost.usd.value(), c.usd, 1e-12) << c.what;
-    const Cost unpriced = attempt_cost(c.outcome, Deployment{}, facts);
+    const Cost unpriced = attempt_cost(c.outcome, Deployment{}, facts, {});
     EXPECT_EQ(unpriced.kind, c.usd > 0 ? CostKind::unknown : CostKind::exact) << c.what;
   }
+}
+
+TEST(AttemptCost, ByTheHourItIsTheShareHoweverItEnded) {
+  Deployment hourly;
+  hourly.price.usd_per_hour = 6.0;
+  Charge charge;
+  charge.busy_hours = 0.5;
+  for (const Case& c : cases()) {
+    const Cost cost = attempt_cost(c.outcome, hourly, {}, charge);
+    EXPECT_EQ(cost.kind, CostKind::estimated) << c.what;
+    EXPECT_NEAR(cost.usd.value(), 3.0, 1e-12) << c.what;
+    EXPECT_EQ(attempt_cost(c.outcome, hourly, {}, {}).kind, CostKind::unknown) << c.what;
+  }
+}
+
+TEST(MostCost, IsNeverBelowWhatAnythingCosts) {
+  Price price;
+  EXPECT_FALSE(most_cost(used(100, 50, false), price, ServiceTier::standard));
+  price.input_usd_per_million = 2;
+  price.output_usd_per_million = 8;
+  const auto most = [&](std::int64_t input, ServiceTier tier = ServiceTier::standard) {
+    return most_cost(used(input, 1'000'000, false), price, tier).value_or(Usd{}).value();
+  };
+  EXPECT_DOUBLE_EQ(most(1'000'000), 10);
+  price.cached_input_usd_per_million = 0.1;
+  EXPECT_DOUBLE_EQ(most(1'000'000), 10) << "nothing is taken to be cached";
+  price.cache_write_usd_per_million = 2.5;
+  price.cache_write_hour_usd_per_million = 4;
+  EXPECT_DOUBLE_EQ(most(1'000'000), 12);
+  price.reasoning_usd_per_million = 9;
+  EXPECT_DOUBLE_EQ(most(1'000'000), 13);
+  price.windows = {{0, 60, {{}, 0.5}}, {60, 120, {{}, 3}}};
+  EXPECT_DOUBLE_EQ(most(1'000'000), 39) << "it may last into any window";
+  price.windows.clear();
+  price.tiers = {{{500'000}, {{}, 2}}};
+  EXPECT_DOUBLE_EQ(most(1'000'000), 26);
+  EXPECT_DOUBLE_EQ(most(500'000), 2 + 9);
+  price.service_tiers = {{ServiceTier::priority, {{}, 2}}};
+  EXPECT_DOUBLE_EQ(most(1'000'000, ServiceTier::priority), 52);
 }
 
 TEST(UsageWhenStopped, GrowsWithTimeUpToWhatWasExpected) {

@@ -291,6 +291,18 @@ TEST(RequestMachine, AnUnknownPriceIsNeverZero) {
   EXPECT_EQ(d.decision().cost.kind, CostKind::unknown);
 }
 
+TEST(RequestMachine, ByTheHourRequestsShareTheTimeOfTheirServer) {
+  Inventory inventory = make_inventory({"a"});
+  inventory.deployments[0].price = {};
+  inventory.deployments[0].price.usd_per_hour = 3.6;
+  Drive d(inventory);
+  d.submit();
+  d.pass(seconds(10));
+  d.ok();
+  EXPECT_EQ(d.decision().cost.kind, CostKind::estimated);
+  EXPECT_NEAR(d.decision().cost.usd.value(), 0.01, 1e-9);
+}
+
 TEST(RequestMachine, FollowsAPythonOrder) {
   Drive d(make_inventory({"a", "b", "c"}));
   RequestOptions options;

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -32,7 +33,7 @@ TEST(DecisionJson, TheHead) {
   EXPECT_EQ(json["plan"], Json({"haiku-eu", "local-llama"}));
   EXPECT_EQ(json["planned_ms"], 0.002);
   EXPECT_EQ(json["total_ms"], 3600);
-  EXPECT_EQ(json["cost"], Json({{"usd", 0.00021}, {"kind", "exact"}}));
+  EXPECT_EQ(json["cost"], Json({{"usd", 0.00021}, {"kind", "exact"}, {"price_date", nullptr}}));
   EXPECT_TRUE(json["failure"].is_null());
   EXPECT_EQ(json["facts"]["parameters"], Json({"temperature"}));
   EXPECT_EQ(json["facts"]["needs"], Json({"tools"}));
@@ -69,6 +70,27 @@ TEST(DecisionJson, ACauseIsSaidWhereItIsKnown) {
   EXPECT_EQ(form(decision)["attempts"][0]["error"]["cause"], "daily_quota");
 }
 
+// The sum's is the oldest of those that count; where one has none, nobody can say.
+TEST(DecisionJson, CostsSayWhenTheirPricesWereLookedUp) {
+  const auto date_with = [](std::string_view first, std::string_view second, Cost cost) {
+    Decision decision = testing::sample_decision();
+    auto inventory = std::make_shared<Inventory>(*decision.inventory);
+    inventory->deployments[decision.attempts[0].deployment].price.date = first;
+    inventory->deployments[decision.attempts[1].deployment].price.date = second;
+    decision.inventory = inventory;
+    decision.attempts[0].cost = cost;
+    const Json json = form(decision);
+    EXPECT_EQ(json["attempts"][1]["cost"]["price_date"], second);
+    return json["cost"]["price_date"];
+  };
+  const Cost some{usd(1), CostKind::estimated};
+  const Cost nothing{Usd{}, CostKind::exact};
+  EXPECT_EQ(date_with("2026-11-01", "2026-07-02", some), "2026-07-02");
+  EXPECT_EQ(date_with("2026-07-02", "2026-11-01", some), "2026-07-02");
+  EXPECT_EQ(date_with("2026-07-02", "2026-11-01", nothing), "2026-11-01") << "it cost nothing";
+  EXPECT_TRUE(date_with("", "2026-11-01", some).is_null());
+}
+
 TEST(DecisionJson, Attempts) {
   const Json attempts = form(testing::sample_decision())["attempts"];
   ASSERT_EQ(attempts.size(), 2U);
@@ -80,7 +102,8 @@ TEST(DecisionJson, Attempts) {
                                         {"provider_code", "overloaded_error"},
                                         {"retry_after_ms", 1500},
                                         {"ambiguous", false}}));
-  EXPECT_EQ(attempts[0]["cost"], Json({{"usd", nullptr}, {"kind", "unknown"}}));
+  EXPECT_EQ(attempts[0]["cost"],
+            Json({{"usd", nullptr}, {"kind", "unknown"}, {"price_date", nullptr}}));
   EXPECT_EQ(attempts[1]["status"], "ok");
   EXPECT_EQ(attempts[1]["waited_ms"], 1.235);
   EXPECT_EQ(attempts[1]["ttft_ms"], 910);

@@ -14,6 +14,13 @@ Deployment deployment(const std::string& name) {
   return d;
 }
 
+Price by_token(double input, double output) {
+  Price price;
+  price.input_usd_per_million = input;
+  price.output_usd_per_million = output;
+  return price;
+}
+
 struct World {
   World() {
     for (const char* name : {"a", "b", "c", "d"}) add(name);
@@ -38,9 +45,10 @@ struct World {
     if (board.size() == 0) board.configure(inventory);
     records.clear();
     steps.clear();
-    affinity = planner.plan(0, request, board, now, random, records, steps, preference);
+    affinity = planner.plan(0, request, board, now, random, records, steps, preference, utc_minute);
     return text();
   }
+  int utc_minute = Charge::kSomeTime;
   std::string text() {
     std::string out;
     for (const PlanStep& step : steps) {
@@ -146,7 +154,7 @@ TEST(Planner, FollowsAPythonOrderOfTheFirstGroup) {
 
 TEST(Planner, APolicyForOneCallReplacesTheGroups) {
   World s;
-  s.inventory.deployments[1].price = {1.0, 1.0, {}, {}};
+  s.inventory.deployments[1].price = by_token(1.0, 1.0);
   s.request.options.policy = "least_cost";
   EXPECT_EQ(s.plan(), "b@main a@main c@spare ");
   s.request.options.policy = "no_such";
@@ -179,7 +187,7 @@ TEST(Planner, RefusesAnUnknownPolicyAndKeepsWhatItHad) {
 TEST(Planner, APythonPolicysGroupHasItsStandIn) {
   World s;
   s.inventory.groups[0].policy = {"mine", {}, true, "least_cost"};
-  s.inventory.deployments[1].price = {1.0, 1.0, {}, {}};
+  s.inventory.deployments[1].price = by_token(1.0, 1.0);
   EXPECT_EQ(s.plan(), "b@main a@main c@spare ");
 }
 
@@ -268,6 +276,59 @@ struct Prices : World {
   }
   std::vector<cache::Warm> warm;
 };
+
+TEST(Planner, PricesDependOnTheTimeTheTierAndTheSize) {
+  Prices s;
+  Price& price = s.inventory.deployments[1].price;
+  price.windows = {{60, 120, {{}, 0.5}}};
+  price.tiers = {{{2'000}, {{}, 2}}};
+  price.service_tiers = {{ServiceTier::flex, {{}, 0.1}}};
+  s.plan();
+  EXPECT_NEAR(s.records[1].estimated_usd, 1.2e-3, 1e-12);
+  s.utc_minute = 90;
+  EXPECT_EQ(s.plan().substr(0, 7), "b@main ");
+  EXPECT_NEAR(s.records[1].estimated_usd, 0.6e-3, 1e-12);
+  s.request.facts.service_tier = ServiceTier::flex;
+  s.plan();
+  EXPECT_NEAR(s.records[1].estimated_usd, 0.06e-3, 1e-12);
+  s.request.facts.prompt_tokens = Tokens{3'000};
+  s.plan();
+  EXPECT_NEAR(s.records[1].estimated_usd, 0.36e-3, 1e-12);
+}
+
+TEST(Planner, ByTheHourItWeighsTheTimeAndWhoSharesIt) {
+  Prices s;
+  s.inventory.deployments[1].price = {};
+  s.inventory.deployments[1].price.usd_per_hour = 3.6;
+  s.request.facts.max_output_tokens = Tokens{256};
+  s.plan();
+  EXPECT_NEAR(s.records[1].estimated_usd, 1e-6 * defaults::kPriorTotalMs, 1e-9);
+  health::Work work;
+  s.board.on_start(1, s.now, work);
+  s.plan();
+  EXPECT_NEAR(s.records[1].estimated_usd, 1e-6 * defaults::kPriorTotalMs / 2, 1e-9);
+}
+
+TEST(Planner, EstimatesPromptsAsTheModelCountsThem) {
+  Prices s;
+  s.plan();
+  Outcome answer;
+  answer.usage.reported = true;
+  answer.usage.input = Tokens{1'500};
+  for (int i = 0; i < defaults::kTokenRatioAnswers; ++i) {
+    health::Work work{Tokens{1'000}, Tokens{1}};
+    s.board.on_start(1, s.now, work);
+    s.board.on_outcome(1, 0, s.now, answer, work);
+  }
+  s.inventory.deployments[1].context_tokens = Tokens{1'499};
+  s.plan();
+  EXPECT_NEAR(s.records[0].estimated_usd, 1.0e-3, 1e-9);
+  EXPECT_NEAR(s.records[1].estimated_usd, 1.8e-3, 1e-9);
+  EXPECT_EQ(s.reason("b"), Reason::context_too_short) << "1,500 tokens there";
+  s.inventory.deployments[1].context_tokens = Tokens{1'500};
+  s.plan();
+  EXPECT_EQ(s.reason("b"), Reason::kept);
+}
 
 TEST(Planner, WarmTokensCostWhatCachedInputCosts) {
   Prices s;
