@@ -403,12 +403,12 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
 }
 
 // A whole body in the caller's own shape, as bytes.
-void read_native(ChatRequest& request, const CallArguments& call) {
+void read_native(ChatRequest& request, Shape shape, const CallArguments& call) {
   std::string native(view_of_bytes(call.messages));
   const auto valid = wire::validate_json(native, defaults::kMaxJsonDepth);
   if (!valid) invalid("is not JSON: " + valid.error().message, "body");
   if (!wire::JsonView(native).is_object()) invalid("must be a JSON object", "body");
-  request.body = value_or_raise(provider::to_chat(request.shape, native));
+  request.body = value_or_raise(provider::to_chat(shape, native));
   request.native = std::move(native);
 }
 
@@ -423,22 +423,23 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
   request->id = std::move(id);
   request->options.stream = call.stream;
   if (!call.model.is_none()) request->options.model = read_word(call.model, "model");
+  Shape shape = Shape::chat;
   if (!call.options.is_none()) {
     for (const auto& [name, value] : py::reinterpret_borrow<py::dict>(call.options)) {
       if (value.is_none()) continue;
       const std::string option = py::cast<std::string>(name);
       if (option == "shape") {
-        request->shape = read_slug<Shape>(value, "shape");
+        shape = read_slug<Shape>(value, "shape");
       } else {
         read_option(request->options, option, value);
       }
     }
   }
   request->operation = call.operation;
-  if (request->shape == Shape::chat) {
+  if (shape == Shape::chat) {
     request->body = body_of(call, request->options.metadata);
   } else {
-    read_native(*request, call);
+    read_native(*request, shape, call);
   }
   const bool embeds = call.operation == Operation::embeddings;
   if (embeds) request->options.cache = CacheUse::off;  // what is kept are answers to chats
@@ -453,6 +454,7 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
   } else {
     request->facts = value_or_raise(read(request->body));
   }
+  request->facts.shape = shape;
   auto handle = std::make_shared<RequestHandle>();
   handle->request = std::move(request);
   handle->seed = seed;

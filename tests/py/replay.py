@@ -7,6 +7,7 @@ compared with.
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import random
@@ -105,8 +106,8 @@ def _exchange(number: int, row: dict[str, Any], path: str, dialect: str) -> Exch
 class Replay:
     """Serves exchanges at ``/<pace>/<number>/...`` on a free port.
 
-    Pace ``whole`` sends a body at once, ``pieces`` in chunks of one byte to a few, and ``cut:N`` the
-    first N bytes as if that were all.
+    Pace ``whole`` sends a body at once, ``pieces`` in chunks of one byte to a few, and ``cut:N``
+    the first N bytes as if that were all.
     """
 
     def __init__(self, served: list[Exchange], seed: int = 5) -> None:
@@ -119,10 +120,8 @@ class Replay:
 
     def close(self) -> None:
         """Stop listening; idempotent."""
-        try:
+        with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
 
     def __enter__(self) -> Replay:

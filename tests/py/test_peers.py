@@ -45,7 +45,8 @@ def serving(kind: str, argument: str | Path, log: Path) -> Iterator[str]:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True
         )
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     try:
         for line in process.stdout:
             if line.startswith("port "):
@@ -122,7 +123,8 @@ def test_llama_answers_whole_and_in_a_stream_alike(llama: str) -> None:
             for _ in stream:
                 pass
     assert reply.finish_reason in {"length", "stop"}
-    assert reply.usage.reported and reply.usage.input_tokens > 10
+    assert reply.usage.reported
+    assert reply.usage.input_tokens > 10
     assert reply.usage.to_dict() == {**reply.usage.to_dict(), **reply.to_dict()["usage"]}
     assert stream.text == reply.text
     assert stream.finish_reason == reply.finish_reason
@@ -192,13 +194,17 @@ def test_litellms_proxy_is_an_upstream_like_any_other(litellm: str) -> None:
     assert reply.usage.reported
     assert reply.finish_reason in {"length", "stop"}
     assert stream.finish_reason in {"length", "stop"}
-    assert stream.usage is not None and stream.usage.output_tokens > 0
+    assert stream.usage is not None
+    assert stream.usage.output_tokens > 0
 
 
 def test_a_wrong_key_at_litellms_proxy_is_the_keys_fault(litellm: str) -> None:
-    with router_to(litellm, "litellm", api_key="sk-wrong") as router:
-        with pytest.raises((AuthenticationError, AllAttemptsFailedError)) as caught:
-            router.chat("hello", max_tokens=4)
+    refused = (AuthenticationError, AllAttemptsFailedError)
+    with (
+        router_to(litellm, "litellm", api_key="sk-wrong") as router,
+        pytest.raises(refused) as caught,
+    ):
+        router.chat("hello", max_tokens=4)
     attempt = caught.value.decision.to_dict()["attempts"][0]
     assert attempt["error"]["kind"] == "authentication"
 

@@ -17,5 +17,4 @@ Result<Facts> read_facts(std::string_view body);
 // needs embeddings and has no output.
 Result<Facts> read_embedding_facts(std::string_view body);
 
-
 }  // namespace llmroute::analysis

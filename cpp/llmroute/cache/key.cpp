@@ -231,6 +231,8 @@ std::optional<Key> request_key(const ChatRequest& request, const Asked& asked) {
     hash.text(member.key).number(size);
     for (std::size_t i = member.first; i < member.past; ++i) hash.update(reader.pieces[i]);
   }
+  // Two bodies of another shape can mean the same conversation and ask for something else beside it.
+  if (request.native.size() > 0) hash.text(request.native);
   return hash.finish();
 }
 

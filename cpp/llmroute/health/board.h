@@ -39,7 +39,7 @@ struct Hot {
   bool lacking = false;  // something was learned that it lacks
   bool measured = false;
   bool may_be_cold = false;  // a cold start was seen: idle time matters
-  float token_ratio = 1;  // of a prompt's tokens there to the estimated ones
+  float token_ratio = 1;     // of a prompt's tokens there to the estimated ones
 };
 
 class Board {

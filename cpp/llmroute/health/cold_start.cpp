@@ -48,7 +48,7 @@ void ColdStart::count(Duration idle, bool cold) {
   // Old samples fade, so that another platform, or another setting of it, is learned.
   constexpr unsigned kMost = 64;
   unsigned sum = 1;
-  for (std::size_t i = 0; i < kBuckets; ++i) sum += cold_[i] + warm_[i];
+  for (std::size_t i = 0; i < kBuckets; ++i) sum += unsigned{cold_[i]} + warm_[i];
   if (sum > kMost) {
     for (auto* counts : {&cold_, &warm_}) {
       for (std::uint16_t& n : *counts) n = static_cast<std::uint16_t>(n / 2);

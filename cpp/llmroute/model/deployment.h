@@ -92,7 +92,7 @@ struct Deployment {
   std::optional<Tokens> context_tokens;
   std::optional<Tokens> max_output_tokens;
   Price price;
-  bool price_listed = false;  // from the model catalogue, not from the configuration
+  bool price_listed = false;     // from the model catalogue, not from the configuration
   LimitsSpec limits;             // its own, as its provider's contract has them
   std::optional<LoadSpec> load;  // absent: only what is reported
   Quirks quirks;

@@ -34,10 +34,15 @@ using ParameterSet = std::bitset<slugs<Parameter>().size()>;
 LLMROUTE_ENUM(Capability, tools, vision, json_schema, audio, files, embeddings);
 using CapabilitySet = std::bitset<slugs<Capability>().size()>;
 
+// Whose wire format the caller speaks: chat completions, Responses, Anthropic messages.
+LLMROUTE_ENUM(Shape, chat, responses, messages);
+
 // Read once from the body by analysis::read_facts; filters and policies look only here.
 struct Facts {
   ParameterSet parameters;  // present in the body with a value other than null
   CapabilitySet needs;
+  // Other than chat: a deployment of this shape gets the body as it came, so it carries all of it.
+  Shape shape = Shape::chat;
   Tokens prompt_tokens;  // estimated
   std::optional<Tokens> max_output_tokens;
   // Where the value of `messages` lies in the body, so that nobody has to read megabytes of images
@@ -56,9 +61,6 @@ LLMROUTE_ENUM(OnInterrupt, raise, restart);
 
 // What is asked for: an answer to a conversation, or vectors for texts.
 LLMROUTE_ENUM(Operation, chat, embeddings);
-
-// Whose wire format the caller speaks: chat completions, Responses, Anthropic messages.
-LLMROUTE_ENUM(Shape, chat, responses, messages);
 
 // use: answer from the cache, and keep the answer; refresh: ask, and keep it; off: neither.
 LLMROUTE_ENUM(CacheUse, use, refresh, off);
@@ -140,9 +142,8 @@ struct ChatRequest {
   Operation operation = Operation::chat;
   // A JSON object with `messages`, or for embeddings with `input`; UTF-8; depth checked.
   Body body;
-  // The same request as the caller wrote it, where that is not the chat shape: a dialect of this
-  // shape sends it as it came but for what must change.
-  Shape shape = Shape::chat;
+  // The same request as the caller wrote it, where that is not the chat shape (facts.shape): a dialect
+  // of this shape sends it as it came but for what must change.
   Body native;
   RequestOptions options;
   Facts facts;

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "llmroute/provider/shapes.h"
+
 namespace llmroute::policy {
 
 namespace {
@@ -23,6 +25,9 @@ Fitness fitness_of(const Deployment& deployment) {
   Fitness fitness;
   fitness.unsupported = deployment.unsupported;
   fitness.lacks = deployment.lacks;
+  for (const Shape shape : {Shape::messages, Shape::responses}) {
+    if (provider::dialect_of(shape) == deployment.dialect) fitness.shape = shape;
+  }
   fitness.embedding_model = embedding_id(deployment);
   fitness.context_tokens = deployment.context_tokens.value_or(Tokens{}).count;
   fitness.max_output_tokens = deployment.max_output_tokens.value_or(Tokens{}).count;
@@ -57,7 +62,7 @@ health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fit
     return {Reason::embedding_model_differs, 0, 0};
   }
   const ParameterSet unsupported = facts.parameters & fitness.unsupported;
-  if (unsupported.any() && !drop_unsupported) {
+  if (unsupported.any() && !drop_unsupported && !as_it_came(facts.shape, fitness)) {
     return {Reason::parameter_not_supported, static_cast<float>(first_set(unsupported)), 0};
   }
   const std::int64_t asked = facts.max_output_tokens.value_or(Tokens{}).count;

@@ -12,6 +12,7 @@ namespace llmroute::policy {
 struct Fitness {
   ParameterSet unsupported;
   CapabilitySet lacks;
+  Shape shape = Shape::chat;  // that its dialect speaks
   std::uint64_t embedding_model = 0;
   std::int64_t context_tokens = 0;       // 0: unknown
   std::int64_t max_output_tokens = 0;    // 0: unknown
@@ -19,6 +20,11 @@ struct Fitness {
   bool plain_price = true;               // those two are all there is to it
 };
 Fitness fitness_of(const Deployment& deployment);
+
+// True where the deployment gets a body of that shape as its caller wrote it.
+inline bool as_it_came(Shape shape, const Fitness& fitness) {
+  return shape != Shape::chat && shape == fitness.shape;
+}
 
 // Expected cost of one attempt at a price that is not plain; not-a-number: unknown. By the hour: the
 // expected time, shared with what is in flight there.
@@ -35,6 +41,7 @@ class Demand {
   explicit Demand(const Facts& facts)
       : needs_(facts.needs),
         parameters_(facts.parameters),
+        shape_(facts.shape),
         embedding_model_(facts.embedding_model),
         asked_(facts.max_output_tokens ? facts.max_output_tokens->count : 0),
         input_(static_cast<double>(facts.prompt_tokens.count)),
@@ -43,7 +50,8 @@ class Demand {
   // True where nothing stands against the deployment; else check_fit says what. `token_ratio`: of its
   // tokens to the estimated ones.
   bool fits(const Fitness& fitness, float token_ratio = 1) const {
-    return (needs_ & fitness.lacks).none() && (parameters_ & fitness.unsupported).none() &&
+    return (needs_ & fitness.lacks).none() &&
+           ((parameters_ & fitness.unsupported).none() || as_it_came(shape_, fitness)) &&
            (embedding_model_ == 0 || embedding_model_ == fitness.embedding_model) &&
            (fitness.max_output_tokens == 0 || asked_ <= fitness.max_output_tokens) &&
            (fitness.context_tokens == 0 || window(token_ratio) <= fitness.context_tokens);
@@ -62,6 +70,7 @@ class Demand {
 
   CapabilitySet needs_;
   ParameterSet parameters_;
+  Shape shape_;
   std::uint64_t embedding_model_;
   std::int64_t asked_;
   double input_, output_;

@@ -33,7 +33,7 @@ class Anthropic final : public Dialect {
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
                          const Secret& key, WallTime) const override {
     Encoded encoded;
-    const bool native = request.shape == Shape::messages && request.native.size() > 0;
+    const bool native = request.facts.shape == Shape::messages && request.native.size() > 0;
     auto body = native
                     ? encode_native(request, deployment, encoded.dropped_parameters,
                                     {"max_tokens", default_max_tokens(deployment).count})

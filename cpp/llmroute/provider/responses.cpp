@@ -39,7 +39,7 @@ class Responses final : public Dialect {
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
                          const Secret& key, WallTime) const override {
     Encoded encoded;
-    const bool native = request.shape == Shape::responses && request.native.size() > 0;
+    const bool native = request.facts.shape == Shape::responses && request.native.size() > 0;
     auto body = native
                     ? encode_native(request, deployment, encoded.dropped_parameters)
                     : encode_responses(request, deployment, unsupported() | deployment.unsupported,

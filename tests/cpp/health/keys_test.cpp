@@ -112,9 +112,10 @@ TEST(Board, ALimitedKeyLeavesTheOthersAlone) {
 
 TEST(Board, WhatOneKeyHasUsedUpIsNoReasonToLeaveTheOthers) {
   Outcome outcome;
-  outcome.limits.requests_limit = 100;
-  outcome.limits.requests_remaining = 0;
-  outcome.limits.requests_reset = seconds(8);
+  AnnouncedWindow& window = *outcome.limits.add(LimitUnit::requests);
+  window.limit = 100;
+  window.remaining = 0;
+  window.reset = seconds(8);
   Attempts many({pool("a", {"one", "two"})}), single({pool("a", {"one"})});
   many.end(0, 0, outcome);
   single.end(0, 0, outcome);

@@ -76,7 +76,7 @@ TEST(Golden, RequestsAreWrittenAsTheProviderReadsThem) {
       ChatRequest request;
       request.body = test["request"].dump();
       const Ordered options = test.value("options", Ordered::object());
-      request.shape = from_slug<Shape>(options.value("shape", "chat")).value();
+      request.facts.shape = from_slug<Shape>(options.value("shape", "chat")).value();
       if (options.contains("native")) request.native = options["native"].dump();
       request.options.stream = options.value("stream", false);
       request.options.drop_unsupported = options.value("drop_unsupported", false);

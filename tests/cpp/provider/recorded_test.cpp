@@ -389,7 +389,7 @@ TEST(Recorded, ARequestInItsOwnShapeGoesAsItCame) {
     if (!x.request.is_object() || (!responses && x.dialect != find_dialect("anthropic"))) return;
     SCOPED_TRACE(x.id);
     ChatRequest request;
-    request.shape = responses ? Shape::responses : Shape::messages;
+    request.facts.shape = responses ? Shape::responses : Shape::messages;
     request.native = std::string(x.request.raw());
     Deployment d;
     d.model = "m";

@@ -67,7 +67,7 @@ TEST(Responses, CarriesALargeImageWithoutTouchingItsBytes) {
 
 TEST(Responses, ItsOwnShapeKeepsItsBytes) {
   ChatRequest request = asking(R"({"messages":[]})");
-  request.shape = Shape::responses;
+  request.facts.shape = Shape::responses;
   request.native = "{ \"input\" : [ {\"a\" :1.50} ],\"model\":\"x\", \"include\":[\"\\u0041\"] }";
   Deployment d;
   d.model = "m\"x";
