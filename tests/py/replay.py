@@ -254,7 +254,7 @@ def _responses(body: dict[str, Any]) -> Read:
         if item["type"] == "message":
             read.text += "".join(p.get("text", "") for p in item["content"])
         if item["type"] == "function_call":
-            read.calls.append((item["name"], _loaded(item["arguments"])))
+            read.calls.append((item["name"], _loaded(item.get("arguments"))))
     return read
 
 
@@ -279,7 +279,7 @@ def _bedrock(body: dict[str, Any]) -> Read:
 def _cohere(body: dict[str, Any]) -> Read:
     message = body["message"]
     calls = [
-        (c["function"]["name"], _loaded(c["function"]["arguments"]))
+        (c["function"]["name"], _loaded(c["function"].get("arguments")))
         for c in message.get("tool_calls") or []
     ]
     return Read(_parts_text(message.get("content")), calls)

@@ -185,5 +185,7 @@ def test_the_cores_errors_have_a_line(tmp_path: Path) -> None:
 
 def test_the_catalogue_is_one_that_the_core_takes() -> None:
     providers = json.loads(config.catalogue_json())["providers"]
-    models = [f"{name}/some-model" for name in providers]
-    assert len(config.check(models)["deployments"]) == len(providers)
+    # The others have an address for each customer.
+    models = [f"{name}/some-model" for name, entry in providers.items() if "base_url" in entry]
+    assert len(models) > 20
+    assert len(config.check(models)["deployments"]) == len(models)

@@ -113,7 +113,7 @@ def test_a_fallback_of_another_model_never_answers(listener: Listener) -> None:
     tables: dict[str, Any] = {
         "deployments": {"b": listener.deployment(model="mistral-embed")},
         "groups": {"index": {"deployments": ["a"], "fallbacks": ["b"]}},
-        "resilience": {"attempts": 3, "backoff_base_ms": 1},
+        "resilience": {"attempts": 3, "backoff": {"base_ms": 1}},
     }
     listener.status = 500
     with router_of(listener, **tables) as router, pytest.raises(llmroute.LlmrouteError) as caught:
@@ -179,7 +179,7 @@ def test_a_person_is_never_asked(listener: Listener) -> None:
 
 
 def test_rules_keep_their_chat_parameters_to_themselves(listener: Listener) -> None:
-    rule = {"when": {}, "then": {"defaults": {"temperature": 0.5}}}
+    rule = {"name": "calm", "when": {}, "then": {"defaults": {"temperature": 0.5}}}
     with router_of(listener, rules=[rule]) as router:
         router.embed("one", model="index")
     assert listener.last_body() == {"model": SMALL, "input": "one"}

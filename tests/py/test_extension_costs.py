@@ -60,14 +60,14 @@ class ToyDialect final : public Dialect {
   std::string_view name() const override { return "toy"; }
   ParameterSet unsupported() const override { return as().unsupported(); }
   Result<Encoded> encode(const ChatRequest& request, const Deployment& deployment,
-                         const Secret& key) const override {
-    return as().encode(request, deployment, key);
+                         const Secret& key, WallTime now) const override {
+    return as().encode(request, deployment, key, now);
   }
   std::variant<ReplySummary, Failure> read_reply(std::string_view body) const override {
     return as().read_reply(body);
   }
-  Result<std::string> to_openai(std::string_view body) const override {
-    return as().to_openai(body);
+  Result<std::string> to_openai(std::string_view body, std::string_view model) const override {
+    return as().to_openai(body, model);
   }
   std::unique_ptr<StreamDecoder> stream_decoder(const Deployment& deployment) const override {
     return as().stream_decoder(deployment);
@@ -256,7 +256,7 @@ TEST(Toy, IsHeardAndShownByTheBoard) {
     edited={
         "cpp/llmroute/health/signals.h": [
             ("\nnamespace llmroute::health {", '#include "llmroute/health/toy.h"\n'),
-            ("Keys>;", "Toy, "),
+            ("TokenRatio>;", "Toy, "),
         ]
     },
 )

@@ -20,8 +20,9 @@ def cases(file: str) -> list[Any]:
         pytest.param(dialect, case, id=f"{dialect}: {case['name']}")
         for dialect in DIALECTS
         for case in json.loads((ROOT / "tests/golden" / dialect / file).read_text())
-        # What a deployment has to be like for a case is the C++ tests' business.
+        # What a deployment has to be like for a case, and binary frames, are the C++ tests' business.
         if not {"deployment", "options"} & set(case)
+        and all(isinstance(event, str) for event in case.get("events", ()))
     ]
 
 
@@ -69,7 +70,7 @@ def attempt_error(error: llmroute.LlmrouteError) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("dialect", "case"), cases("requests.json"))
 def test_requests(probe: Probe, dialect: str, case: dict[str, Any]) -> None:
-    body = json.dumps(case["request"]).encode()
+    body = json.dumps(case["request"], separators=(",", ":")).encode()
     if "error" in case:
         with pytest.raises(llmroute.LlmrouteError) as caught:
             probe.router.chat(body, model=dialect)
@@ -97,9 +98,9 @@ def test_replies(probe: Probe, dialect: str, case: dict[str, Any]) -> None:
     reply = probe.router.chat("hi", model=dialect)
     wanted = case["reply"] if case["openai"] == "same" else case["openai"]
     got = reply.to_dict()
-    if case["openai"] != "same" and not wanted.get("created"):
+    if case["openai"] != "same" and "created" in got and not wanted.get("created"):
         got["created"] = wanted.get("created")  # the time of the call, where the provider has none
-    if case["openai"] != "same" and not wanted.get("model"):
+    if case["openai"] != "same" and "model" in got and not wanted.get("model"):
         got["model"] = wanted.get("model")  # the one that was asked, where the reply names none
     assert got == (json.loads(wanted) if isinstance(wanted, str) else wanted)
     assert reply.finish_reason == case["finish_reason"]

@@ -8,13 +8,14 @@ namespace llmroute::health {
 
 Duration cooling_time(const Treatment& treatment, std::optional<Duration> said, int in_row) {
   constexpr int kMostDoublings = 6;
-  if (!treatment.believed) said.reset();
-  if (!treatment.grows) return said.value_or(treatment.cooling);
+  const bool believed = treatment.believed && said.has_value();
+  const Duration told = said.value_or(Duration::zero());
+  if (!treatment.grows) return believed ? told : treatment.cooling;
   const int doublings = std::clamp(in_row - 1, 0, kMostDoublings);
-  if (said && doublings == 0) return *said;
+  if (believed && doublings == 0) return told;
   const Duration doubled = treatment.cooling * (std::int64_t{1} << doublings);
   const Duration grown = std::min<Duration>(doubled, defaults::kCooldownMax);
-  return std::max(said.value_or(grown), grown);
+  return believed ? std::max(told, grown) : grown;
 }
 
 void Cooldown::on_outcome(Instant now, const Outcome& outcome, Work) {

@@ -79,10 +79,10 @@ Result<void> read_service_tiers(const Value& tiers, const std::string& path, Pri
 // By the hour and nothing else, or input and output.
 Result<void> check_whole(const Value& table, const std::string& path) {
   if (table.find("usd_per_hour") == nullptr) {
-    for (const char* key : {"input_usd_per_million", "output_usd_per_million"}) {
-      if (table.find(key) == nullptr) {
-        return config_error(child_path(path, key), "is missing; or give usd_per_hour");
-      }
+    // Embeddings have no output; an answer whose price is not named costs nobody knows what.
+    if (table.find("input_usd_per_million") == nullptr) {
+      return config_error(child_path(path, "input_usd_per_million"),
+                          "is missing; or give usd_per_hour");
     }
     return {};
   }
