@@ -300,6 +300,22 @@ py::tuple simulate(const std::string& config, const std::string& catalogue,
 
 }  // namespace
 
+// What each dialect has a place for, for pages about it.
+py::dict dialect_table() {
+  py::dict out;
+  for (const provider::Dialect* dialect : provider::dialects()) {
+    py::list unsupported;
+    for (std::size_t i = 0; i < slugs<Parameter>().size(); ++i) {
+      if (dialect->unsupported().test(i)) unsupported.append(py::str(slugs<Parameter>()[i]));
+    }
+    py::dict entry;
+    entry["embeddings"] = dialect->has_embeddings();
+    entry["unsupported"] = unsupported;
+    out[py::str(dialect->name())] = entry;
+  }
+  return out;
+}
+
 Inventory checked_inventory(const std::string& config, const std::string& catalogue) {
   Inventory inventory =
       value_or_raise(parse_config(config, catalogue, policy::policy_schema_json()));
@@ -319,6 +335,7 @@ void bind_module_functions(py::module_& module) {
       py::arg("config_json"), py::arg("catalogue_json"));
   module.def("config_json_schema", [] { return config_json_schema(policy::policy_schema_json()); });
   module.def("policy_schema_json", &policy::policy_schema_json);
+  module.def("dialects", &dialect_table);
   module.def("dumps", &dumps, py::arg("value"));
   module.def("simulate", &simulate, py::arg("config_json"), py::arg("catalogue_json"),
              py::arg("world_json"), py::arg("traffic"), py::arg("seed"), py::arg("plan"),

@@ -16,6 +16,9 @@ def check_config(config_json: str, catalogue_json: str) -> str:
 def config_json_schema() -> str:
     """JSON Schema of the configuration, for editors."""
 
+def dialects() -> dict[str, Any]:
+    """Return what each dialect has a place for."""
+
 def policy_schema_json() -> str:
     """Built-in policies with their options, as JSON text."""
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 FILE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "exchanges"
 RECORDED = FILE / "recorded.jsonl.gz"
@@ -56,7 +57,7 @@ class Exchange:
         if self.dialect == "gemini":
             return re.sub(r".*/models/|:[A-Za-z]+$", "", self.path)
         if self.dialect == "bedrock":
-            return re.sub(r".*/model/|/converse.*$", "", self.path)
+            return unquote(re.sub(r".*/model/|/converse.*$", "", self.path))
         return str(self.request.get("model", "m"))
 
 
@@ -182,8 +183,6 @@ class Replay:
 
     def _check(self, exchange: Exchange, asked: str, body: bytes) -> None:
         """What is asked for is what was recorded: the end of the path, the model."""
-        from urllib.parse import unquote
-
         path = unquote(asked.split("?")[0])
         named = exchange.dialect in {"gemini", "bedrock"} or (
             json.loads(body).get("model") == exchange.model
@@ -272,7 +271,12 @@ def _bedrock(body: dict[str, Any]) -> Read:
     blocks = body["output"]["message"]["content"]
     return Read(
         "".join(b["text"] for b in blocks if "text" in b),
-        [(b["toolUse"]["name"], b["toolUse"]["input"]) for b in blocks if "toolUse" in b],
+        [
+            (b["toolUse"]["name"], b["toolUse"]["input"])
+            for b in blocks
+            # The provider's own tools are not the caller's.
+            if "toolUse" in b and b["toolUse"].get("type") != "server_tool_use"
+        ],
     )
 
 

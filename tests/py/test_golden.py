@@ -20,7 +20,7 @@ def cases(file: str) -> list[Any]:
         pytest.param(dialect, case, id=f"{dialect}: {case['name']}")
         for dialect in DIALECTS
         for case in json.loads((ROOT / "tests/golden" / dialect / file).read_text())
-        # What a deployment has to be like for a case, and binary frames, are the C++ tests' business.
+        # What a deployment has to be like, and binary frames, are the C++ tests' business.
         if not {"deployment", "options"} & set(case)
         and all(isinstance(event, str) for event in case.get("events", ()))
     ]

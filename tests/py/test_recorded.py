@@ -109,15 +109,28 @@ def test_every_exchange_is_read_as_a_second_reading_reads_it(
                     wrong.append(f"{exchange.id}: {error}")
                 continue
             expected = read_whole(exchange.dialect, whole_body(exchange))
-            text = message.get("content") or ""
-            if isinstance(text, list):
-                text = "".join(part.get("text", "") for part in text)
-            if text != expected.text or calls_of(message) != expected.calls:
+            if text_of(message) != expected.text or calls_of(message) != expected.calls:
                 wrong.append(f"{exchange.id}: {message} is not {expected}")
             read[exchange.dialect, exchange.stream] += 1
     assert not wrong, f"{len(wrong)}: " + "\n".join(wrong[:10])
     assert not replay.unasked, replay.unasked[:5]
     assert sum(read.values()) > 900, read
+
+
+def passes(router: Router, exchange: Exchange) -> bool:
+    """Whether the router reads an exchange as it should: an answer, or an error with a class."""
+    failed = not answers(exchange) or failed_at_the_provider(exchange)
+    try:
+        message, _, _ = ask(router, exchange)
+    except llmroute.LlmrouteError as error:
+        return failed and error.kind not in {"protocol", "connect", "stream_interrupted"}
+    expected = read_whole(exchange.dialect, whole_body(exchange))
+    return text_of(message) == expected.text and calls_of(message) == expected.calls
+
+
+def text_of(message: dict[str, Any]) -> str:
+    text = message.get("content") or ""
+    return text if isinstance(text, str) else "".join(part.get("text", "") for part in text)
 
 
 def failed_at_the_provider(exchange: Exchange) -> bool:
@@ -232,3 +245,22 @@ def test_every_error_is_one_and_has_a_class(recorded: list[Exchange], replay: Re
             kinds[attempts[0]["error"]["kind"]] += 1
     assert kinds["not_found"] >= 3
     assert not kinds.keys() & {"protocol", "connect", "rate_limit", "stream_interrupted"}, kinds
+
+
+def test_the_page_of_providers_is_up_to_date() -> None:
+    """Counts are written by docs/providers_table.py; here the rest is compared."""
+    import importlib.util
+
+    from conftest import ROOT
+
+    spec = importlib.util.spec_from_file_location("table", ROOT / "docs/providers_table.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.PAGE.read_text()
+    counts = module.counts_of(page)
+    assert module.write_into(page, module.table(counts)) == page
+    for count in counts.values():
+        read, _, there = count.partition(" of ")
+        assert count == "none recorded" or read == there, counts
