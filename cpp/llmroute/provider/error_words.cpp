@@ -92,6 +92,7 @@ constexpr std::array kWords = {
     Word{"auth_error", authentication},             // LiteLLM
     Word{"token_not_found_in_db", authentication},  // LiteLLM
     Word{"expired_key", authentication},            // LiteLLM
+    Word{"no_db_connection", authentication},  // LiteLLM without a database knows one key alone
     Word{"account_deactivated", authentication},
     Word{"access_terminated", authentication},
     Word{"UNAUTHENTICATED", authentication},

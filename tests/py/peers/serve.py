@@ -22,7 +22,9 @@ def llama(model: str) -> Any:
     settings = ModelSettings(
         model=model, model_alias="tiny", n_ctx=256, n_threads=1, verbose=False, embedding=True
     )
-    return create_app(server_settings=ServerSettings(), model_settings=[settings])
+    # By default a request interrupts the stream of another, which then ends without a reason.
+    server = ServerSettings(interrupt_requests=False)
+    return create_app(server_settings=server, model_settings=[settings])
 
 
 def litellm(config: str) -> Any:
