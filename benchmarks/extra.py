@@ -26,6 +26,8 @@ LEARNING = frozenset(("thompson",))
 # What is measured.
 LAYERS = "base;model;wire;health;analysis;provider;store;limits;cache;policy;engine"
 
+# Most CPU time of reading a chunk, by dialect.
+CHUNK_US = {"openai": 1.0, "anthropic": 1.5, "gemini": 2.0}
 IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
 
 BUSY = """
@@ -123,6 +125,7 @@ def run(plan: Plan, build: Path) -> list[Row]:
     """Measure each part whose name holds the plan's word."""
     parts: dict[str, Callable[[], list[Row]]] = {
         "decision": lambda: _decisions(build),
+        "dialects": lambda: _dialects(build),
         "ledger": lambda: _ledger(build),
         "keywords": lambda: _keywords(build),
         "ruled": lambda: _ruled(build),
@@ -161,6 +164,19 @@ def _core(build: Path, part: str) -> list[dict[str, Any]]:
     )
     results: list[dict[str, Any]] = json.loads(measured.stdout)
     return results
+
+
+def _dialects(build: Path) -> list[Row]:
+    rows = []
+    for result in _core(build, "dialects"):
+        dialect = result["dialect"]
+        if result["what"] == "chunk":
+            name, limit = f"one streamed chunk, {dialect}", CHUNK_US[dialect]
+        else:
+            name, limit = f"200 messages, 220 KB, to {dialect}", 400.0
+        bars = [(f"<= {limit:g} us", limit)]
+        rows.append(report.row(name, "us", {"llmroute": [result["us"]]}, bars))
+    return rows
 
 
 def _ledger(build: Path) -> list[Row]:

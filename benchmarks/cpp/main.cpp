@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "ledger") == 0) return bench_ledger();
   if (argc == 2 && std::strcmp(argv[1], "keywords") == 0) return bench_keywords();
   if (argc == 2 && std::strcmp(argv[1], "ruled") == 0) return bench_ruled();
-  std::fputs("usage: llmroute_cpp_bench decisions|ledger|keywords|ruled\n", stderr);
+  if (argc == 2 && std::strcmp(argv[1], "dialects") == 0) return bench_dialects();
+  std::fputs("usage: llmroute_cpp_bench decisions|dialects|ledger|keywords|ruled\n", stderr);
   return 2;
 }
