@@ -279,7 +279,8 @@ TEST(Embeddings, ADialectWithoutThemSaysSo) {
   EXPECT_TRUE(std::holds_alternative<Failure>(dialect->read_embeddings("{}")));
   EXPECT_FALSE(dialect->embeddings_to_openai("{}"));
   for (const Dialect* known : dialects()) {
-    if (known->has_embeddings()) {
+    // Of Bedrock's the form follows from the model's name (bedrock_test.cpp).
+    if (known->has_embeddings() && known->name() != "bedrock") {
       EXPECT_TRUE(encode(std::string(known->name()), {{"input", "a"}})) << known->name();
     }
   }
