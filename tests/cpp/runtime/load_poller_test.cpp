@@ -155,12 +155,14 @@ TEST(LoadPoller, NobodyIsAskedTwiceAtOnce) {
   probe.advance(milliseconds(200));
   ASSERT_TRUE(waiting.wait(asked(2))) << "given up, and asked again";
   EXPECT_EQ(probe.under_way(), 1U);
-  waiting.change([](std::vector<net::Responder>& all) {
-    all[1].respond(200, {}, "llamacpp:requests_deferred 2\n");
-  });
+  const net::Responder second = waiting.get()[1];
+  test::on_loop(server.loop(),
+                [second]() mutable { second.respond(200, {}, "llamacpp:requests_deferred 2\n"); });
   ASSERT_TRUE(probe.told.wait(at_least(1)));
   EXPECT_EQ(probe.told.get()[0].reading[LoadGauge::queue], 2);
-  waiting.change([](std::vector<net::Responder>& all) { all.clear(); });
+  test::on_loop(server.loop(), [&waiting] {
+    waiting.change([](std::vector<net::Responder>& all) { all.clear(); });
+  });
 }
 
 TEST(LoadPoller, FollowsTheConfigurationAndStops) {
