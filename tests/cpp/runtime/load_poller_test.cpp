@@ -155,7 +155,7 @@ TEST(LoadPoller, NobodyIsAskedTwiceAtOnce) {
   probe.advance(milliseconds(200));
   ASSERT_TRUE(waiting.wait(asked(2))) << "given up, and asked again";
   EXPECT_EQ(probe.under_way(), 1U);
-  const net::Responder second = waiting.get()[1];
+  net::Responder second = waiting.get()[1];
   test::on_loop(server.loop(),
                 [second]() mutable { second.respond(200, {}, "llamacpp:requests_deferred 2\n"); });
   ASSERT_TRUE(probe.told.wait(at_least(1)));
