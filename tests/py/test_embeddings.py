@@ -41,7 +41,8 @@ def router_of(listener: Listener, **tables: Any) -> llmroute.Router:
 
 def test_texts_become_vectors(listener: Listener) -> None:
     price = {"input_usd_per_million": 0.02}
-    with router_of(listener, deployments={"a": listener.deployment(model=SMALL, price=price)}) as r:
+    deployment = listener.deployment(model=SMALL, embedding=SMALL, price=price)
+    with router_of(listener, deployments={"a": deployment}) as r:
         reply = r.embed(["one", "two"], model="index", dimensions=2)
     assert listener.last_body() == {"model": SMALL, "input": ["one", "two"], "dimensions": 2}
     assert reply.vectors == [[0.5, -1.0], [0.0, 1.0]]

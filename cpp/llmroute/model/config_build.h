@@ -50,7 +50,8 @@ Result<std::vector<std::string>> read_only(const Value& table, const CountedBy& 
                                            const std::string& path);
 
 // `path` is that of the price.
-Result<void> read_price(const Value& table, const std::string& path, Price& target);
+// `embeds`: of a deployment for embeddings, which have no output to be priced.
+Result<void> read_price(const Value& table, const std::string& path, bool embeds, Price& target);
 
 // What a deployment leaves open, and its model's entry in the catalogue may say.
 struct DeploymentGaps {

@@ -72,7 +72,8 @@ Result<void> read_own_fields(const Value& table, const std::string& path, const 
   read_abilities(table, {}, target);
   read_text(table, "embedding", target.embedding);
   if (const Value* price = table.find("price")) {
-    auto priced = read_price(*price, child_path(path, "price"), target.price);
+    const bool embeds = !target.embedding.empty();
+    auto priced = read_price(*price, child_path(path, "price"), embeds, target.price);
     if (!priced) return priced;
   }
   read_load(table, target);

@@ -76,13 +76,12 @@ Result<void> read_service_tiers(const Value& tiers, const std::string& path, Pri
   return {};
 }
 
-// By the hour and nothing else, or input and output.
-Result<void> check_whole(const Value& table, const std::string& path) {
+// By the hour and nothing else, or input and output; `embeds`: there is no output.
+Result<void> check_whole(const Value& table, const std::string& path, bool embeds) {
   if (table.find("usd_per_hour") == nullptr) {
-    // Embeddings have no output; an answer whose price is not named costs nobody knows what.
-    if (table.find("input_usd_per_million") == nullptr) {
-      return config_error(child_path(path, "input_usd_per_million"),
-                          "is missing; or give usd_per_hour");
+    for (const char* key : {"input_usd_per_million", "output_usd_per_million"}) {
+      if (table.find(key) != nullptr || (embeds && key[0] == 'o')) continue;
+      return config_error(child_path(path, key), "is missing; or give usd_per_hour");
     }
     return {};
   }
@@ -97,9 +96,9 @@ Result<void> check_whole(const Value& table, const std::string& path) {
 
 }  // namespace
 
-Result<void> read_price(const Value& table, const std::string& path, Price& target) {
+Result<void> read_price(const Value& table, const std::string& path, bool embeds, Price& target) {
   target = {};
-  if (auto whole = check_whole(table, path); !whole) return whole;
+  if (auto whole = check_whole(table, path, embeds); !whole) return whole;
   read_rates(table, target);
   if (const Value* hour = table.find("usd_per_hour")) target.usd_per_hour = hour->number;
   read_text(table, "date", target.date);
@@ -126,7 +125,8 @@ Result<void> fill_from_catalogue(const Value& known, const std::string& name,
                                  const DeploymentGaps& gaps, Deployment& target) {
   const std::string path = child_path("models", name);
   if (const Value* price = known.find("price"); price != nullptr && gaps.price) {
-    if (auto read = read_price(*price, child_path(path, "price"), target.price); !read) return read;
+    if (auto read = read_price(*price, child_path(path, "price"), false, target.price); !read)
+      return read;
     target.price_listed = true;
   }
   read_abilities(known, gaps, target);

@@ -117,8 +117,12 @@ ErrorFields read_bedrock_fields(JsonView document) {
   return fields;
 }
 
-Failure bedrock_failure(int status, const ErrorFields& fields) {
+Failure bedrock_failure(int status, ErrorFields fields) {
   constexpr std::string_view kFromModel = "The model returned the following errors: ";
+  // Headers, of HTTP and of frames, can hold any bytes; a document was checked.
+  for (std::string* text : {&fields.type, &fields.message}) {
+    if (!is_utf8(*text)) text->clear();
+  }
   ErrorFields inner = fields;
   if (inner.message.starts_with(kFromModel)) inner.message.erase(0, kFromModel.size());
   auto name = kind_of_name(fields.type);

@@ -77,7 +77,7 @@ std::unique_ptr<StreamDecoder> bedrock_stream(bool requires_terminator);
 // Errors: the fields of a document in any of AWS's forms, and their class. `status` as for
 // classify_error.
 ErrorFields read_bedrock_fields(wire::JsonView document);
-Failure bedrock_failure(int status, const ErrorFields& fields);
+Failure bedrock_failure(int status, ErrorFields fields);
 Failure classify_bedrock(const wire::ResponseHead& head, std::string_view body);
 
 // Embeddings by InvokeModel, whose body is each model's own.

@@ -78,6 +78,7 @@ TEST(ConfigPrice, SaysWhatIsWrongAndWhere) {
   };
   const Case cases[] = {
       {"{}", "input_usd_per_million", "is missing; or give usd_per_hour"},
+      {R"({"input_usd_per_million": 1})", "output_usd_per_million", "is missing"},
       {R"({"usd_per_hour": 1, "input_usd_per_million": 1})", "input_usd_per_million",
        "cannot stand beside usd_per_hour"},
       {R"({"usd_per_hour": -1})", "usd_per_hour", "not -1"},

@@ -316,6 +316,26 @@ TEST(Bedrock, WhatComesAfterTheEndIsNotRead) {
   EXPECT_EQ(decoder->summary().raw_finish_reason, "end_turn");
 }
 
+// Found by fuzzing: headers are no text until they were looked at.
+TEST(Bedrock, HeadersOfErrorsMayHoldAnyBytes) {
+  wire::ResponseHead head;
+  head.status = 429;
+  head.headers.add("x-amzn-errortype", "\xAC\xFF");
+  const Failure failure = bedrock().classify(head, "{}", {});
+  EXPECT_EQ(failure.kind, ErrorKind::rate_limit);
+  EXPECT_TRUE(is_utf8(failure.provider_code));
+  const auto decoder = bedrock().stream_decoder(Deployment());
+  std::vector<Delta> out;
+  const auto failed = decoder->feed(event_frame({{":message-type", "error"},
+                                                 {":error-code", "\xFF"},
+                                                 {":error-message", "a\xFE"}},
+                                                ""),
+                                    out);
+  ASSERT_TRUE(failed);
+  EXPECT_TRUE(is_utf8(failed->provider_code));
+  EXPECT_TRUE(is_utf8(failed->message));
+}
+
 // --- embeddings -----------------------------------------------------------------------------------
 
 struct EmbeddingCase {
