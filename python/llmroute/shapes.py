@@ -314,11 +314,15 @@ class AsyncShapes:
 
     _shared: Shared
 
-    async def create_message(self, body: Mapping[str, Any], **options: Any) -> Any:
+    async def create_message(
+        self, body: Mapping[str, Any], **options: Any
+    ) -> ShapedReply | AsyncEvents:
         """Send one request in the Messages API's shape; see `Router.create_message`."""
         return await self._shaped("messages", body, options)
 
-    async def create_response(self, body: Mapping[str, Any], **options: Any) -> Any:
+    async def create_response(
+        self, body: Mapping[str, Any], **options: Any
+    ) -> ShapedReply | AsyncEvents:
         """Send one request in the Responses API's shape; see `Router.create_response`."""
         return await self._shaped("responses", body, options)
 

@@ -7,7 +7,6 @@
 #include "llmroute/provider/anthropic_parts.h"
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
-#include "llmroute/provider/limits.h"
 #include "llmroute/provider/native.h"
 
 namespace llmroute::provider {
@@ -76,15 +75,6 @@ class Anthropic final : public Dialect {
 
   std::unique_ptr<StreamDecoder> stream_decoder(const Deployment& deployment) const override {
     return anthropic_stream(deployment.quirks.requires_terminator);
-  }
-
-  Failure classify(const wire::ResponseHead& head, std::string_view body,
-                   WallTime now) const override {
-    return classify_response(head, body, now);
-  }
-
-  AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, now);
   }
 };
 

@@ -8,7 +8,6 @@
 
 #include "llmroute/provider/bedrock_parts.h"
 #include "llmroute/provider/common.h"
-#include "llmroute/provider/limits.h"
 
 namespace llmroute::provider {
 

@@ -99,12 +99,8 @@ class MessageWriter {
 
   void write(JsonView messages) {
     w_.key("messages").begin_array();
-    std::size_t index = 0;
-    each_element(messages, [&](JsonView message) {
-      if (losses_.error()) return;
-      path_ = "messages[" + std::to_string(index++) + "]";
-      write_message(ChatMessage(message));
-    });
+    each_message(messages, losses_, path_,
+                 [this](Role role, const ChatMessage& message) { write_message(role, message); });
     if (open_role_.empty() && !losses_.error()) {
       losses_.malformed("this dialect needs a message beside the system prompt", "messages");
     }
@@ -114,25 +110,17 @@ class MessageWriter {
   }
 
  private:
-  void write_message(const ChatMessage& message) {
-    const JsonView role = message.role;
-    const JsonView content = message.content;
-    if (!content.is_string() && !content.is_array() && !content.is_null() && !content.missing()) {
-      losses_.malformed("content must be a text or an array of parts", path_ + ".content");
-    } else if (role.equals("system") || role.equals("developer")) {
-      add_system(content);
-    } else if (role.equals("assistant")) {
-      role_ = "assistant";
-      write_assistant(message);
-    } else if (role.equals("tool")) {
-      role_ = "user";
-      write_tool_result(message);
-    } else if (role.equals("user")) {
-      role_ = "user";
-      write_content(content);
-      if (message.name.is_string()) losses_.left_out(path_ + ".name");
-    } else {
-      losses_.cannot_carry(path_, "a message of role \"" + role.string() + "\"");
+  void write_message(Role role, const ChatMessage& message) {
+    role_ = role == Role::assistant ? "assistant" : "user";
+    switch (role) {
+      case Role::system:
+      case Role::developer: add_system(message.content); break;
+      case Role::assistant: write_assistant(message); break;
+      case Role::tool: write_tool_result(message); break;
+      case Role::user:
+        write_content(message.content);
+        if (message.name.is_string()) losses_.left_out(path_ + ".name");
+        break;
     }
   }
 

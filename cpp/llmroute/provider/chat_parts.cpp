@@ -51,7 +51,8 @@ ChatBody::ChatBody(const ChatRequest& request, const ParameterSet& unsupported, 
     const std::string key = m.key_view().string();
     const Parameter parameter = from_slug<Parameter>(key).value_or(Parameter::other);
     if (unsupported.test(static_cast<std::size_t>(parameter))) {
-      losses.cannot_carry(key, "the parameter \"" + key + "\"");
+      const std::string quoted = "\"" + key + "\"";
+      losses.cannot_carry(key.empty() ? quoted : key, "the parameter " + quoted);
     } else {
       parameters_[static_cast<std::size_t>(parameter)] = value;
     }
@@ -78,6 +79,22 @@ ChatMessage::ChatMessage(JsonView whole) {
     if (m.key_is("cache_control")) cache_control = m.value();
     if (m.key_is("images")) images = m.value();
   });
+}
+
+std::optional<Role> role_of(const ChatMessage& message, const std::string& path, Losses& losses) {
+  const JsonView content = message.content;
+  if (!content.is_string() && !content.is_array() && !content.is_null() && !content.missing()) {
+    losses.malformed("content must be a text or an array of parts", path + ".content");
+    return std::nullopt;
+  }
+  const JsonView role = message.role;
+  if (role.equals("user")) return Role::user;
+  if (role.equals("assistant")) return Role::assistant;
+  if (role.equals("tool")) return Role::tool;
+  if (role.equals("system")) return Role::system;
+  if (role.equals("developer")) return Role::developer;
+  losses.cannot_carry(path, "a message of role \"" + role.string() + "\"");
+  return std::nullopt;
 }
 
 ChatPart::ChatPart(JsonView whole) {

@@ -60,6 +60,25 @@ struct ChatMessage {
   explicit ChatMessage(wire::JsonView whole);
 };
 
+enum class Role : std::uint8_t { system, developer, user, assistant, tool };
+
+// The role of a message whose content has a form that can be read; nothing for another one, which
+// goes to `losses`.
+std::optional<Role> role_of(const ChatMessage& message, const std::string& path, Losses& losses);
+
+// Calls f(Role, const ChatMessage&) for each message up to the first loss; `path` is where it stands
+// ("messages[3]"). How many there were.
+template <class F>
+std::size_t each_message(wire::JsonView messages, Losses& losses, std::string& path, F&& f) {
+  std::size_t index = 0;
+  for (auto e = messages.first_element(); e && !losses.error(); e = e.next()) {
+    path = "messages[" + std::to_string(index++) + "]";
+    const ChatMessage message(e.value());
+    if (const auto role = role_of(message, path, losses)) f(*role, message);
+  }
+  return index;
+}
+
 struct ChatPart {
   wire::JsonView type, text, refusal, cache_control;
   wire::JsonView url, detail;                   // of image_url, video_url

@@ -8,7 +8,6 @@
 #include "llmroute/provider/cohere_parts.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/embedding_parts.h"
-#include "llmroute/provider/limits.h"
 
 namespace llmroute::provider {
 
@@ -131,10 +130,6 @@ class Cohere final : public Dialect {
       failure.kind = ErrorKind::context_length;
     }
     return failure;
-  }
-
-  AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, now);
   }
 };
 

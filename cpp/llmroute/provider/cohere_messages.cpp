@@ -21,32 +21,21 @@ class MessageWriter {
 
   void write(JsonView messages) {
     w_.key("messages").begin_array();
-    std::size_t index = 0;
-    each_element(messages, [&](JsonView message) {
-      if (losses_.error()) return;
-      path_ = "messages[" + std::to_string(index++) + "]";
-      write_message(ChatMessage(message));
-    });
+    const std::size_t seen = each_message(
+        messages, losses_, path_,
+        [this](Role role, const ChatMessage& message) { write_message(role, message); });
     w_.end_array();
-    if (index == 0) losses_.malformed("a request needs a message", "messages");
+    if (seen == 0) losses_.malformed("a request needs a message", "messages");
   }
 
  private:
-  void write_message(const ChatMessage& message) {
-    const JsonView role = message.role;
-    const JsonView content = message.content;
-    if (!content.is_string() && !content.is_array() && !content.is_null() && !content.missing()) {
-      losses_.malformed("content must be a text or an array of parts", path_ + ".content");
-    } else if (role.equals("system") || role.equals("developer")) {
-      write_plain("system", message);
-    } else if (role.equals("user")) {
-      write_plain("user", message);
-    } else if (role.equals("assistant")) {
-      write_assistant(message);
-    } else if (role.equals("tool")) {
-      write_tool_result(message);
-    } else {
-      losses_.cannot_carry(path_, "a message of role \"" + role.string() + "\"");
+  void write_message(Role role, const ChatMessage& message) {
+    switch (role) {
+      case Role::system:
+      case Role::developer: write_plain("system", message); break;
+      case Role::user: write_plain("user", message); break;
+      case Role::assistant: write_assistant(message); break;
+      case Role::tool: write_tool_result(message); break;
     }
   }
 

@@ -90,11 +90,13 @@ class Dialect {
                                                    std::string_view model = {}) const;
 
   // A response that is not 2xx. Reads status, headers, the error's type and code; its words last
-  // and only the error field's own. `now` turns dates into durations.
+  // and only the error field's own. `now` turns dates into durations. By default what is common to
+  // all providers (classify.h).
   virtual Failure classify(const wire::ResponseHead& head, std::string_view body,
-                           WallTime now) const = 0;
-  // Limits announced by the headers of any response.
-  virtual AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const = 0;
+                           WallTime now) const;
+  // Limits announced by the headers of any response. By default every known family (limit_headers.h),
+  // for gateways have their own whatever is behind them.
+  virtual AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const;
 };
 
 // The dialect of that name, or null. Static storage.

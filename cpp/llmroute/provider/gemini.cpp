@@ -13,7 +13,6 @@
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/gemini_parts.h"
-#include "llmroute/provider/limits.h"
 
 namespace llmroute::provider {
 
@@ -123,16 +122,6 @@ class Gemini final : public Dialect {
       return make_error(failure->kind, failure->message);
     }
     return gemini_embeddings_to_openai(JsonView(body), model, std::get<ReplySummary>(read).usage);
-  }
-
-  Failure classify(const wire::ResponseHead& head, std::string_view body,
-                   WallTime now) const override {
-    return classify_response(head, body, now);
-  }
-
-  // The provider itself announces none; gateways in front of it do.
-  AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, now);
   }
 
  private:

@@ -8,7 +8,6 @@
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/embedding_parts.h"
-#include "llmroute/provider/limits.h"
 #include "llmroute/provider/ollama_parts.h"
 
 namespace llmroute::provider {
@@ -141,9 +140,6 @@ class Ollama final : public Dialect {
   }
 
   // The server has none; one that stands before it may.
-  AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, now);
-  }
 };
 
 }  // namespace

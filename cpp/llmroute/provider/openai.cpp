@@ -6,7 +6,6 @@
 #include "llmroute/provider/chat_parts.h"
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
-#include "llmroute/provider/limits.h"
 #include "llmroute/provider/openai_parts.h"
 
 namespace llmroute::provider {
@@ -102,15 +101,6 @@ class OpenAi final : public Dialect {
 
   Result<std::string> embeddings_to_openai(std::string_view body, std::string_view) const override {
     return std::string(body);
-  }
-
-  Failure classify(const wire::ResponseHead& head, std::string_view body,
-                   WallTime now) const override {
-    return classify_response(head, body, now);
-  }
-
-  AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, now);
   }
 };
 

@@ -2,8 +2,10 @@
 
 #include "llmroute/base/text.h"
 #include "llmroute/model/defaults.h"
+#include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/dialect.h"
+#include "llmroute/provider/limit_headers.h"
 
 namespace llmroute::provider {
 
@@ -90,6 +92,15 @@ std::string endpoint(std::string_view base_url, std::string_view path) {
   std::string url(base_url.substr(0, query));
   while (!url.empty() && url.back() == '/') url.pop_back();
   return url.append(path).append(base_url.substr(query));
+}
+
+Failure Dialect::classify(const wire::ResponseHead& head, std::string_view body,
+                          WallTime now) const {
+  return classify_response(head, body, now);
+}
+
+AnnouncedLimits Dialect::read_limits(const wire::Headers& headers, WallTime now) const {
+  return read_limit_headers(headers, now);
 }
 
 Result<Encoded> Dialect::encode_embeddings(const ChatRequest&, const Deployment& deployment,

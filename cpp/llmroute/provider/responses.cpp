@@ -8,7 +8,6 @@
 
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
-#include "llmroute/provider/limits.h"
 #include "llmroute/provider/native.h"
 #include "llmroute/provider/responses_parts.h"
 
@@ -80,15 +79,6 @@ class Responses final : public Dialect {
 
   std::unique_ptr<StreamDecoder> stream_decoder(const Deployment&) const override {
     return responses_stream();
-  }
-
-  Failure classify(const wire::ResponseHead& head, std::string_view body,
-                   WallTime now) const override {
-    return classify_response(head, body, now);
-  }
-
-  AnnouncedLimits read_limits(const wire::Headers& headers, WallTime now) const override {
-    return read_limit_headers(headers, now);
   }
 };
 

@@ -24,12 +24,8 @@ class InputWriter {
 
   void write(JsonView messages) {
     w_.key("input").begin_array();
-    std::size_t index = 0;
-    each_element(messages, [&](JsonView message) {
-      if (losses_.error()) return;
-      path_ = "messages[" + std::to_string(index++) + "]";
-      write_message(ChatMessage(message));
-    });
+    each_message(messages, losses_, path_,
+                 [this](Role role, const ChatMessage& message) { write_message(role, message); });
     w_.end_array();
     if (items_ == 0 && !losses_.error()) {
       losses_.malformed("this dialect needs a message that says something", "messages");
@@ -37,23 +33,17 @@ class InputWriter {
   }
 
  private:
-  void write_message(const ChatMessage& message) {
-    const JsonView role = message.role;
-    const JsonView content = message.content;
+  void write_message(Role role, const ChatMessage& message) {
     if (message.cache_control.is_object()) losses_.left_out(path_ + ".cache_control");
     if (message.name.is_string()) losses_.left_out(path_ + ".name");
-    if (!content.is_string() && !content.is_array() && !content.is_null() && !content.missing()) {
-      losses_.malformed("content must be a text or an array of parts", path_ + ".content");
-    } else if (role.equals("assistant")) {
-      write_assistant(message);
-    } else if (role.equals("tool")) {
-      write_tool_result(message);
-    } else if (role.equals("developer")) {
-      write_said(options_.developer_role ? "developer" : "system", content);
-    } else if (role.equals("system") || role.equals("user")) {
-      write_said(role.equals("user") ? "user" : "system", content);
-    } else {
-      losses_.cannot_carry(path_, "a message of role \"" + role.string() + "\"");
+    switch (role) {
+      case Role::system: write_said("system", message.content); break;
+      case Role::developer:
+        write_said(options_.developer_role ? "developer" : "system", message.content);
+        break;
+      case Role::user: write_said("user", message.content); break;
+      case Role::assistant: write_assistant(message); break;
+      case Role::tool: write_tool_result(message); break;
     }
   }
 

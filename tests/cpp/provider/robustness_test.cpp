@@ -106,6 +106,7 @@ TEST(Robustness, OddRequestsAreErrorsOrValidBodies) {
       R"({"messages":[{"role":"tool","tool_call_id":7}],"tool_choice":5,"stop":{},"user":[]})",
       R"({"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}],)"
       R"("model":"x","model":"y","temperature":1e400,"max_tokens":1e400,"n":1.5})",
+      R"({"messages":[{"role":"user","content":"a"}],"":1})",
       R"({"messages":[{"role":"user","content":"a"}],"response_format":"json","tools":{}})"};
   for (const Dialect* dialect : dialects()) {
     for (const std::string& body : bodies) {
