@@ -22,9 +22,9 @@ constexpr std::string_view kWhole = R"({"deployments": {
   "b": {"provider": "p", "model": "n", "base_url": "http://[::1]:80/x", "quirks": {"max_tokens_field": "max_tokens"}}},
  "groups": {"main": {"deployments": [{"use": "a", "weight": 2}, "b"], "policy": "least_latency",
             "fallbacks": ["far"]}, "far": {"deployments": ["b"]}},
- "limits": [], "budgets": {"d": {"limit_usd": 1, "every": "day"}},
- "rules": [{"name": "r", "when": {"any": [{"keywords": ["law"]}, {"not": {"matches": "a+b"}}]},
-            "group": "far"}],
+ "budgets": {"d": {"limit_usd": 1, "per": "day"}},
+ "rules": [{"name": "r", "when": {"any": [{"keywords": ["law"]}, {"not": {"regex": "a+b"}}]},
+            "then": {"group": "far"}}],
  "constraints": [{"name": "c", "when": {"tags": ["x"]}, "require": {"region": ["eu-*"]}}],
  "resilience": {"attempts": 3}})";
 
@@ -46,6 +46,10 @@ void ask_rules(Inventory inventory, std::string_view prompt) {
   const auto facts = analysis::read_facts(request->body);
   MUST_HOLD(facts.has_value());
   request->facts = *facts;
+  request->options.model = "main";
+  const auto judged = (*book)->apply(request, WallTime{});
+  MUST_HOLD(judged != nullptr);
+  MUST_HOLD((*book)->covers(*judged));
 }
 
 }  // namespace
@@ -62,6 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     damage(text, choices);
   }
+  static const bool sound = llmroute::parse_config(kWhole, kCatalogue, policy_schema()).has_value();
+  MUST_HOLD(sound);
   auto inventory = llmroute::parse_config(text, kCatalogue, policy_schema());
   if (!inventory) {
     MUST_HOLD(inventory.error().kind == llmroute::ErrorKind::config);

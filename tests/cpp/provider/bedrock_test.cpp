@@ -326,11 +326,10 @@ TEST(Bedrock, HeadersOfErrorsMayHoldAnyBytes) {
   EXPECT_TRUE(is_utf8(failure.provider_code));
   const auto decoder = bedrock().stream_decoder(Deployment());
   std::vector<Delta> out;
-  const auto failed = decoder->feed(event_frame({{":message-type", "error"},
-                                                 {":error-code", "\xFF"},
-                                                 {":error-message", "a\xFE"}},
-                                                ""),
-                                    out);
+  const auto failed = decoder->feed(
+      event_frame(
+          {{":message-type", "error"}, {":error-code", "\xFF"}, {":error-message", "a\xFE"}}, ""),
+      out);
   ASSERT_TRUE(failed);
   EXPECT_TRUE(is_utf8(failed->provider_code));
   EXPECT_TRUE(is_utf8(failed->message));
