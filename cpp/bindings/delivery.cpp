@@ -160,6 +160,7 @@ void FeedState::note(const Delta& delta) {
       finish_reason_.clear();
       tool_calls_.clear();
       thinking_blocks_.clear();
+      images_.clear();
       usage_.reset();
       ++restarts_;
       break;
@@ -167,6 +168,9 @@ void FeedState::note(const Delta& delta) {
     case DeltaKind::reasoning: break;
     case DeltaKind::thinking_block:
       if (delta.choice == 0) thinking_blocks_.push_back(delta.text);
+      break;
+    case DeltaKind::image:
+      if (delta.choice == 0) images_.push_back(delta.text);
       break;
   }
 }
@@ -207,14 +211,14 @@ py::object FeedState::usage() const {
   return py::cast(*usage);
 }
 
-py::list FeedState::thinking_blocks() const {
-  std::vector<std::string> blocks;
+py::list FeedState::parsed_list(const std::vector<std::string> FeedState::*list) const {
+  std::vector<std::string> elements;
   {
     const std::lock_guard lock(mutex_);
-    blocks = thinking_blocks_;
+    elements = this->*list;
   }
   py::list out;
-  for (const std::string& block : blocks) out.append(parsed(block));
+  for (const std::string& element : elements) out.append(parsed(element));
   return out;
 }
 
@@ -381,6 +385,7 @@ void bind_delivery(py::module_& module) {
       .def_property_readonly("usage", &FeedState::usage)
       .def_property_readonly("tool_calls", &FeedState::tool_calls)
       .def_property_readonly("thinking_blocks", &FeedState::thinking_blocks)
+      .def_property_readonly("images", &FeedState::images)
       .def_property_readonly("restarts", &FeedState::restarts);
 }
 

@@ -96,7 +96,8 @@ class FeedState {
   py::object finish_reason() const;
   py::object usage() const;
   py::list tool_calls() const;
-  py::list thinking_blocks() const;
+  py::list thinking_blocks() const { return parsed_list(&FeedState::thinking_blocks_); }
+  py::list images() const { return parsed_list(&FeedState::images_); }
   std::uint32_t restarts() const;
 
  private:
@@ -106,6 +107,7 @@ class FeedState {
   };
   void note(const Delta& delta);
   void take_tool_fragment(const Delta& delta);
+  py::list parsed_list(const std::vector<std::string> FeedState::*list) const;
 
   const std::shared_ptr<runtime::Router> router_;
   const std::shared_ptr<runtime::CompletionQueue> queue_;
@@ -119,7 +121,7 @@ class FeedState {
   std::string text_, finish_reason_;
   std::optional<Usage> usage_;
   std::vector<ToolCall> tool_calls_;
-  std::vector<std::string> thinking_blocks_;  // JSON
+  std::vector<std::string> thinking_blocks_, images_;  // JSON
   std::uint32_t restarts_ = 0;
 };
 using FeedPtr = std::shared_ptr<FeedState>;

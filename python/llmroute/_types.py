@@ -95,7 +95,15 @@ Reason = Literal[
     "not_in_order",
 ]
 DeltaKind = Literal[
-    "text", "refusal", "reasoning", "thinking_block", "tool_call", "finish", "usage", "restart"
+    "text",
+    "refusal",
+    "reasoning",
+    "thinking_block",
+    "image",
+    "tool_call",
+    "finish",
+    "usage",
+    "restart",
 ]
 DecisionStatus = Literal["pending", "ok", "failed", "cancelled"]
 CostKind = Literal["exact", "estimated", "unknown"]

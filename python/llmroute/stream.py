@@ -98,6 +98,8 @@ class _View:
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
         if self._feed is not None and (blocks := self._feed.thinking_blocks):
             message["thinking_blocks"] = blocks
+        if self._feed is not None and (images := self._feed.images):
+            message["images"] = images
         if self.tool_calls:
             message["tool_calls"] = self.tool_calls
         return message

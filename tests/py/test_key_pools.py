@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import llmroute
 from llmroute.testing import Fault, SimulatedProvider
 
@@ -45,3 +47,18 @@ def test_an_account_without_credit_is_parked_wherever_its_key_is_used() -> None:
             else:
                 raise AssertionError("b has the same account")
             assert [a["deployment"] for a in attempts] == ["a"]
+
+
+def test_a_refused_key_is_tried_again_as_soon_as_its_variable_has_another_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LLMROUTE_TEST_POOL_KEY", "old-key")
+    with SimulatedProvider(ttft_ms=1, api_keys=["new-key"]) as provider:
+        table = provider.deployment() | {"api_key": "env:LLMROUTE_TEST_POOL_KEY"}
+        clock = llmroute.ManualClock()
+        with llmroute.Router({"deployments": {"a": table}}, clock=clock) as router:
+            for _ in range(2):
+                with pytest.raises(llmroute.AuthenticationError):
+                    router.chat("hi", model="a")
+            monkeypatch.setenv("LLMROUTE_TEST_POOL_KEY", "new-key")
+            assert router.chat("hi", model="a").text

@@ -193,3 +193,18 @@ def test_thinking_of_a_stream_goes_back_whole() -> None:
         blocks = stream.message["thinking_blocks"]
     listener.close()
     assert blocks == [{"type": "thinking", "thinking": "hm", "signature": "sig"}]
+
+
+def test_pictures_of_a_stream_are_in_its_message() -> None:
+    parts = [{"text": "here"}, {"inlineData": {"mimeType": "image/png", "data": "iVBO"}}]
+    candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
+    listener = Listener(f"data: {json.dumps({'candidates': [candidate]})}\n\n".encode())
+    table = {"provider": "gemini", "model": "gemini-3-pro-image", "api_key": "k"}
+    config = {"deployments": {"it": {**table, "base_url": listener.url}}}
+    with llmroute.Router(config) as router, router.stream("draw", model="it") as stream:
+        kinds = [delta.kind for delta in stream]
+        message = stream.message
+    listener.close()
+    url = "data:image/png;base64,iVBO"
+    assert message["images"] == [{"type": "image_url", "image_url": {"url": url}}]
+    assert kinds[:2] == ["text", "image"]

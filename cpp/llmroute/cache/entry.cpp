@@ -40,7 +40,7 @@ struct Call {
 struct Gathered {
   std::string text, refusal, reasoning, finish_reason;
   bool has_text = false;
-  std::vector<std::string> thinking_blocks;
+  std::vector<std::string> thinking_blocks, images;
   std::vector<Call> calls;
 
   // False for what one message cannot hold.
@@ -55,6 +55,7 @@ struct Gathered {
       case DeltaKind::refusal: refusal += delta.text; break;
       case DeltaKind::reasoning: reasoning += delta.text; break;
       case DeltaKind::thinking_block: thinking_blocks.push_back(delta.text); break;
+      case DeltaKind::image: images.push_back(delta.text); break;
       case DeltaKind::tool_call: add_fragment(delta); break;
       case DeltaKind::finish: finish_reason = delta.finish_reason; break;
       case DeltaKind::usage: break;
@@ -77,6 +78,13 @@ struct Gathered {
   }
 };
 
+void write_list(JsonWriter& w, std::string_view key, const std::vector<std::string>& elements) {
+  if (elements.empty()) return;
+  w.key(key).begin_array();
+  for (const std::string& element : elements) w.raw(element);
+  w.end_array();
+}
+
 void write_message(JsonWriter& w, const Gathered& got) {
   w.key("message").begin_object().key("role").string("assistant").key("content");
   if (got.has_text) {
@@ -86,11 +94,8 @@ void write_message(JsonWriter& w, const Gathered& got) {
   }
   if (!got.refusal.empty()) w.key("refusal").string(got.refusal);
   if (!got.reasoning.empty()) w.key("reasoning_content").string(got.reasoning);
-  if (!got.thinking_blocks.empty()) {
-    w.key("thinking_blocks").begin_array();
-    for (const std::string& block : got.thinking_blocks) w.raw(block);
-    w.end_array();
-  }
+  write_list(w, "thinking_blocks", got.thinking_blocks);
+  write_list(w, "images", got.images);
   if (!got.calls.empty()) {
     w.key("tool_calls").begin_array();
     for (const Call& call : got.calls) {
@@ -166,6 +171,9 @@ void add_message(std::vector<Delta>& out, std::uint16_t choice, JsonView message
   }
   add_content(out, choice, message["content"]);
   add_text(out, DeltaKind::refusal, choice, message["refusal"].string());
+  for (auto e = message["images"].first_element(); e; e = e.next()) {
+    add(out, DeltaKind::image, choice).text = e.value().raw();
+  }
   std::uint16_t index = 0;
   for (auto e = message["tool_calls"].first_element(); e; e = e.next(), ++index) {
     add_call(out, choice, index, e.value(), e.value()["function"]);

@@ -12,7 +12,8 @@ Result<void> Claims::take(limits::Ledger& ledger, limits::Budgets& budgets,
                           const Inventory& inventory, GroupIndex group, const ChatRequest& request,
                           Instant now, WallTime wall) {
   const Facts& facts = request.facts;
-  tokens_ = facts.prompt_tokens + facts.expected_output();
+  prompt_ = facts.prompt_tokens;
+  output_ = facts.expected_output();
   if (budgets.any() || !request.options.budget.empty()) {
     auto held = budgets.hold(group, request.options, now, wall);
     if (!held) return held.error();
@@ -40,7 +41,7 @@ Result<void> Claims::take(limits::Ledger& ledger, limits::Budgets& budgets,
 
 void Claims::release(limits::Ledger& ledger, limits::Budgets& budgets, Instant now,
                      std::optional<Tokens> used) {
-  if (counted_) ledger.settle(own_, now, tokens_, used);
+  if (counted_) ledger.settle(own_, now, tokens(), used);
   ledger.release(own_);
   own_.clear();
   if (purses_.empty()) return;
@@ -129,14 +130,16 @@ bool Claims::may_be_paid(const limits::Budgets& budgets, const Deployment& deplo
 
 std::optional<limits::Shortage> Claims::shortage(const limits::Ledger& ledger, Instant now) const {
   if (counted_ || own_.empty()) return std::nullopt;
-  return ledger.shortage(own_, now, tokens_);
+  return ledger.shortage(own_, now, tokens());
 }
 
 Drawn Claims::draw(limits::Ledger& ledger, limits::Budgets& budgets, limits::AccountIds place,
-                   const Deployment& deployment, Instant now, std::vector<BudgetRecord>& records) {
+                   Tokens there, const Deployment& deployment, Instant now,
+                   std::vector<BudgetRecord>& records) {
   Drawn drawn;
+  drawn.tokens = there;
   drawn.accounts = std::move(place);
-  ledger.reserve(drawn.accounts, now, tokens_);
+  ledger.reserve(drawn.accounts, now, there);
   for (std::size_t i = 0; i < purses_.size(); ++i) {
     const Purse& purse = purses_[i];
     const BudgetRule& rule = budgets.rule(purse.id);
@@ -147,7 +150,7 @@ Drawn Claims::draw(limits::Ledger& ledger, limits::Budgets& budgets, limits::Acc
     auto& into = rule.unit == BudgetUnit::requests ? once_ : drawn.reservations;
     into.push_back(budgets.reserve(purse.id, *amount, now));
   }
-  if (!counted_) ledger.reserve(own_, now, tokens_);
+  if (!counted_) ledger.reserve(own_, now, tokens());
   counted_ = true;
   return drawn;
 }
@@ -155,7 +158,7 @@ Drawn Claims::draw(limits::Ledger& ledger, limits::Budgets& budgets, limits::Acc
 void Claims::settle(limits::Ledger& ledger, limits::Budgets& budgets, const Drawn& drawn,
                     const Outcome& outcome, const Cost& cost, Instant now) const {
   const Usage& usage = outcome.usage;
-  ledger.settle(drawn.accounts, now, tokens_,
+  ledger.settle(drawn.accounts, now, drawn.tokens,
                 usage.reported ? std::optional(usage.input + usage.output) : std::nullopt);
   for (const limits::Reservation& reservation : drawn.reservations) {
     std::int64_t spent = reservation.amount;  // as much as it could be, where nobody knows

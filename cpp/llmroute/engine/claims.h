@@ -15,11 +15,13 @@
 #include "llmroute/limits/ledger.h"
 #include "llmroute/model/decision.h"
 #include "llmroute/model/request.h"
+#include "llmroute/policy/filter.h"
 
 namespace llmroute::engine {
 
 // What an attempt was let through with.
 struct Drawn {
+  Tokens tokens;  // expected there, on each of the accounts
   limits::AccountIds accounts;
   std::vector<limits::Reservation> reservations;
 };
@@ -58,12 +60,18 @@ class Claims {
   std::optional<limits::Shortage> shortage(const limits::Ledger& ledger, Instant now) const;
 
   // --- attempts
+  // `there`: what it is expected to take of the place's accounts.
   Drawn draw(limits::Ledger& ledger, limits::Budgets& budgets, limits::AccountIds place,
-             const Deployment& deployment, Instant now, std::vector<BudgetRecord>& records);
+             Tokens there, const Deployment& deployment, Instant now,
+             std::vector<BudgetRecord>& records);
   void settle(limits::Ledger& ledger, limits::Budgets& budgets, const Drawn& drawn,
               const Outcome& outcome, const Cost& cost, Instant now) const;
 
-  Tokens tokens() const { return tokens_; }
+  Tokens tokens() const { return prompt_ + output_; }
+  // Where a prompt's tokens are that many times the estimated ones.
+  Tokens tokens_at(float token_ratio) const {
+    return Tokens{policy::scaled(prompt_.count, token_ratio)} + output_;
+  }
   const limits::AccountIds& own() const { return own_; }
   // The name of a budget that hinders, and whom it counts, for people.
   limits::PurseId purse_of_rule(std::uint32_t rule) const;
@@ -80,7 +88,7 @@ class Claims {
   bool counted_ = false;  // own accounts and requests are drawn
   std::vector<Purse> purses_;
   std::vector<limits::Reservation> once_;  // of purses in requests
-  Tokens tokens_;                          // expected, for limits
+  Tokens prompt_, output_;                 // expected, for limits
   Usage usage_;                            // at most, for budgets
   ServiceTier tier_ = ServiceTier::standard;
   Duration timeout_{};  // of an attempt, where a deployment has none of its own; zero: none

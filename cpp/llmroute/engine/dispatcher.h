@@ -137,6 +137,9 @@ class Dispatcher {
   // Feeds the board an outcome of an attempt that nobody made: for what-if questions and tests.
   void pretend(DeploymentIndex deployment, std::uint16_t key, Instant now, const Outcome& outcome);
 
+  // The current inventory's key has another value now; see health/keys.h.
+  void renew_key(health::PoolKey key, Instant now) { board_.renew_key(key, now); }
+
   // What the deployment says of its load, or somebody of it; see health/load.h.
   void report_load(DeploymentIndex deployment, Instant now, const LoadReading& reading,
                    Duration valid) {

@@ -335,6 +335,7 @@ void RequestMachine::start(Surroundings& s, std::size_t slot, Terms terms) {
   }
   Drawn drawn = claims_.draw(s.senses.ledger, s.senses.budgets,
                              health.accounts(place.deployment, place.group, record.key),
+                             health.tokens(place.deployment),
                              inventory_->deployments[place.deployment], s.now(), decision_.budgets);
   running_.push_back({record.number, slot, work, terms.on_loan, s.now(), kNever, std::move(drawn)});
   hedge_at_ = terms.hedge ? kNever : when_late(s, place);

@@ -40,12 +40,17 @@ health::Admission Standing::admit(DeploymentIndex index, GroupIndex group, bool 
   return healthy.reason == Reason::kept ? admit_by_claims(index, group) : healthy;
 }
 
+Tokens Standing::tokens(DeploymentIndex index) const {
+  const auto there = place(index);
+  return there ? claims_.tokens_at(senses_.board.hot(*there).token_ratio) : claims_.tokens();
+}
+
 std::optional<limits::Shortage> Standing::shortage(DeploymentIndex index, GroupIndex group) const {
   if (!senses_.ledger.any()) return std::nullopt;
   const auto there = place(index);
   const auto in_group = group_there(group);
   if (!there || !in_group) return std::nullopt;
-  auto found = senses_.ledger.shortage(*there, *in_group, senses_.now, claims_.tokens());
+  auto found = senses_.ledger.shortage(*there, *in_group, senses_.now, tokens(index));
   const auto own = own_shortage();
   return own && (!found || own->free_at > found->free_at) ? own : found;
 }
@@ -102,7 +107,7 @@ std::uint16_t Standing::pick_key(DeploymentIndex index, std::size_t rotations) {
   std::uint16_t key = 0;
   for (std::size_t i = 0; i < size; ++i) {
     key = senses_.board.pick_key(index, senses_.now);
-    if (senses_.ledger.key_has_room(index, key, senses_.now, claims_.tokens())) break;
+    if (senses_.ledger.key_has_room(index, key, senses_.now, tokens(index))) break;
   }
   return key;
 }

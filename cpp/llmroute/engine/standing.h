@@ -61,6 +61,8 @@ class Standing {
   // those already given up by this request.
   std::uint16_t pick_key(DeploymentIndex index, std::size_t rotations);
 
+  // What the request is expected to take there, by how that model counts.
+  Tokens tokens(DeploymentIndex index) const;
   // The accounts that an attempt there draws on.
   limits::AccountIds accounts(DeploymentIndex index, GroupIndex group, std::uint16_t key) const;
 

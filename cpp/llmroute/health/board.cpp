@@ -214,6 +214,12 @@ void Board::park_account(DeploymentIndex index, std::uint16_t key, Instant now, 
   }
 }
 
+void Board::renew_key(PoolKey key, Instant now) {
+  if (key.deployment >= health_.size()) return;
+  health_[key.deployment].get<Keys>().renew(key.key);
+  refresh(key.deployment, now);
+}
+
 void Board::learn(DeploymentIndex index, Instant now, const Lack& lack, const Facts& facts) {
   Lacks& lacks = health_[index].get<Lacks>();
   lacks.learn(now, lack, facts);

@@ -94,6 +94,9 @@ class Board {
   // none is usable, the one that is back first. A deployment without keys gives 0.
   std::uint16_t pick_key(DeploymentIndex index, Instant now);
 
+  // The key's value is another one now, so what was held against it is void.
+  void renew_key(PoolKey key, Instant now);
+
   // True where nothing of the recent past speaks against it: breaker closed and not mostly failures
   // in the window. A retry that goes there does not draw on the retry budget.
   bool trusted(DeploymentIndex index, Instant now) const;
@@ -125,10 +128,6 @@ class Board {
   std::vector<LoadView> loads_;          // parallel
   std::vector<std::string> identities_;  // parallel; name, provider, model and base URL
   // Keys that are one account: the same source at the same provider and base URL.
-  struct PoolKey {
-    DeploymentIndex deployment;
-    std::uint16_t key;
-  };
   std::vector<std::vector<PoolKey>> accounts_;
   std::vector<std::vector<std::uint32_t>> account_of_;  // by deployment and key
 };

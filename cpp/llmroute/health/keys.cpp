@@ -77,6 +77,13 @@ void Keys::on_success(std::uint16_t key, Instant now) {
   k.refused = false;
 }
 
+void Keys::renew(std::uint16_t key) {
+  if (key >= keys_.size()) return;
+  const bool changes = keys_[key].changes;
+  keys_[key] = Key{};
+  keys_[key].changes = changes;
+}
+
 Instant Keys::next_change(Instant now) const {
   Instant first = kNever;
   for (const Key& key : keys_) {

@@ -4,7 +4,7 @@
 // cooling_time says (cooldown.h). A refused key is dead: one without credit for kQuotaPark, one that
 // is not accepted until the configuration changes; where its value may change by itself (a variable,
 // a file, a callable) for kRefusedKeyPark. Then one attempt finds out. Rotation hands out usable keys
-// in turn. Without data: all usable.
+// in turn. A key whose value has changed is as good as new. Without data: all usable.
 #pragma once
 
 #include <vector>
@@ -13,6 +13,12 @@
 #include "llmroute/model/treatment.h"
 
 namespace llmroute::health {
+
+// One key of one deployment's pool.
+struct PoolKey {
+  DeploymentIndex deployment = 0;
+  std::uint16_t key = 0;
+};
 
 class Keys : public Signal {
  public:
@@ -34,6 +40,8 @@ class Keys : public Signal {
   void cool(std::uint16_t key, Instant until);
   void cool(std::uint16_t key, Instant now, const Failure& failure);
   void on_success(std::uint16_t key, Instant now);
+  // Its value is another one now: nothing is known of it.
+  void renew(std::uint16_t key);
   // When the first of the limited is back, while none is usable; kNever where all are dead.
   Instant next_change(Instant now) const;
 

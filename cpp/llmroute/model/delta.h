@@ -16,6 +16,7 @@ LLMROUTE_ENUM(
     refusal,         // `text` is a piece of a refusal
     reasoning,       // `text` is a piece of the model's visible thinking
     thinking_block,  // `text` is JSON: one whole member of the message's `thinking_blocks`
+    image,           // `text` is JSON: one whole member of the message's `images`
     tool_call,       // a fragment: `tool_index` says of which call; id and name come once
     finish,          // `finish_reason` is set
     usage,           // `usage` is set
@@ -42,7 +43,7 @@ struct Delta {
   // Content closes the door to a silent fallback.
   bool is_content() const {
     return kind == DeltaKind::text || kind == DeltaKind::refusal || kind == DeltaKind::reasoning ||
-           kind == DeltaKind::tool_call;
+           kind == DeltaKind::image || kind == DeltaKind::tool_call;
   }
 };
 

@@ -225,7 +225,7 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
     ranked.load_factor = penalty > 1 ? place.load_factor * penalty : place.load_factor;
     ranked.usd = static_cast<float>(usd);
   }
-  if (!preference.warm.empty()) credit(preference, records);
+  if (!preference.warm.empty()) credit(preference, board, records);
 }
 
 // The slow way, for those that the caller excludes, that lack something or do not hold something.
@@ -241,11 +241,13 @@ health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
   return check_fit(request.facts, options.drop_unsupported, fitness_[d], token_ratio);
 }
 
-void Planner::credit(const cache::Preference& preference, std::vector<CandidateRecord>& records) {
+void Planner::credit(const cache::Preference& preference, const health::Board& board,
+                     std::vector<CandidateRecord>& records) {
   for (Ranked& ranked : ranked_) {
-    const Tokens warm = preference.warm_at(ranked.deployment);
+    const auto warm = static_cast<double>(scaled(preference.warm_at(ranked.deployment).count,
+                                                 board.hot(ranked.deployment).token_ratio));
     double& usd = records[ranked.record].estimated_usd;
-    usd -= static_cast<double>(warm.count) * savings_[ranked.deployment];
+    usd -= warm * savings_[ranked.deployment];
     ranked.usd = static_cast<float>(usd);
   }
 }

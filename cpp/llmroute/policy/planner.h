@@ -78,7 +78,8 @@ class Planner {
                 std::vector<CandidateRecord>& records);
   health::Admission judge(DeploymentIndex d, const ChatRequest& request,
                           const cache::Preference& preference, float token_ratio) const;
-  void credit(const cache::Preference& preference, std::vector<CandidateRecord>& records);
+  void credit(const cache::Preference& preference, const health::Board& board,
+              std::vector<CandidateRecord>& records);
   AffinityRecord stay(const ChatRequest& request, const health::Board& board, Instant now,
                       const cache::Preference& preference, std::vector<CandidateRecord>& records,
                       std::vector<PlanStep>& steps);

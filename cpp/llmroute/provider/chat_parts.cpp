@@ -267,6 +267,10 @@ void ChatAnswer::add_call(std::string_view id, std::string_view name, std::strin
 void ChatAnswer::add_thinking_block(std::string_view json) { add_element(thinking_blocks, json); }
 
 void ChatAnswer::add_image(std::string_view media_type, JsonView base64, std::string_view extra) {
+  add_element(images, chat_image(media_type, base64, extra));
+}
+
+std::string chat_image(std::string_view media_type, JsonView base64, std::string_view extra) {
   const std::string_view raw = base64.raw();
   std::string url = "data:";
   wire::append_escaped(url, media_type);
@@ -277,7 +281,7 @@ void ChatAnswer::add_image(std::string_view media_type, JsonView base64, std::st
   w.key("image_url").begin_object().key("url").quoted(url).end_object();
   if (!extra.empty()) w.key("extra_content").raw(extra);
   w.end_object();
-  add_element(images, image);
+  return image;
 }
 
 std::string ChatCompletion::to_json() const {

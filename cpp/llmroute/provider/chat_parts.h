@@ -125,6 +125,10 @@ void add_element(std::string& elements, std::string_view json);
 // never more than its whole.
 void settle_usage(Usage& usage, std::optional<Tokens> total);
 
+// A picture as an image_url part with a data URL; `base64`: a JSON text. `extra`: JSON object for
+// extra_content, or empty.
+std::string chat_image(std::string_view media_type, wire::JsonView base64, std::string_view extra);
+
 // One answer in OpenAI's chat.completion shape, as it is gathered from a provider's reply.
 struct ChatAnswer {
   std::string text, refusal, reasoning;
@@ -140,7 +144,7 @@ struct ChatAnswer {
   void add_call(std::string_view id, std::string_view name, std::string_view arguments,
                 std::string_view extra = {});
   void add_thinking_block(std::string_view json);
-  // A picture as an image_url part with a data URL; `base64`: a JSON text. `extra` as above.
+  // As chat_image writes it.
   void add_image(std::string_view media_type, wire::JsonView base64, std::string_view extra = {});
 };
 

@@ -228,9 +228,6 @@ class GeminiEncoder {
       }
     });
     if (!image) return;
-    if (request_.options.stream) {
-      return losses_.cannot_carry("modalities", "images in a stream");
-    }
     JsonWriter& c = config_writer_;
     c.key("responseModalities").begin_array();
     if (text) c.string("TEXT");

@@ -49,6 +49,7 @@ enum class Field : std::uint8_t {
   name,
   arguments,
   pieces,
+  media_type,
   data
 };
 
@@ -82,6 +83,7 @@ Field field_of(Node node, std::string_view key) {
       if (key == "partialArgs" || key == "willContinue") return Field::pieces;
       break;
     case Node::blob:
+      if (key == "mimeType") return Field::media_type;
       if (key == "data") return Field::data;
       break;
     default: break;
@@ -139,6 +141,7 @@ class ChunkReader : public wire::JsonEvents {
       case Field::signature: parts.back().signature = quoted(text); break;
       case Field::id: parts.back().call_id = quoted(text); break;
       case Field::name: parts.back().call_name = quoted(text); break;
+      case Field::media_type: parts.back().media_type = quoted(text); break;
       case Field::data: parts.back().data = quoted(text); break;
       case Field::finish_reason: candidates.back().finish_reason = quoted(text); break;
       case Field::reply_id: reply_id = quoted(text); break;
@@ -292,10 +295,9 @@ class GeminiStream final : public EventStream {
     } else if (part.is_call) {
       return on_call(part, choice, out);
     } else if (part.data.is_string()) {
-      // Left out silently it would be an answer that is not the model's.
-      return make_failure(ErrorKind::bad_request,
-                          "the model answers with media, which a stream cannot carry; ask without "
-                          "stream");
+      Delta& delta = out.emplace_back();
+      delta.kind = DeltaKind::image;
+      delta.text = chat_image(part.media_type.string(), part.data, gemini_extra(part.signature));
     } else if (!part.foreign) {
       add_text(DeltaKind::text, part.text, out);
       if (!part.signature.is_string()) return std::nullopt;

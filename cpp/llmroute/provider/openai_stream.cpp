@@ -36,6 +36,7 @@ enum class Field : std::uint8_t {
   refusal,
   reasoning,
   reasoning_content,
+  images,
   tool_calls,
   function_call,
   id,
@@ -64,6 +65,7 @@ Field field_of(Node node, std::string_view key) {
       if (key == "reasoning_content") return Field::reasoning_content;
       if (key == "reasoning") return Field::reasoning;
       if (key == "refusal") return Field::refusal;
+      if (key == "images") return Field::images;
       if (key == "function_call") return Field::function_call;
       break;
     case Node::call:
@@ -222,7 +224,8 @@ class ChunkReader : public wire::JsonEvents {
       return object && (field_ == Field::usage || field_ == Field::error);
     }
     if (node() == Node::choice) return object && field_ == Field::error;
-    return node() == Node::delta && field_ == Field::content && !object;
+    return node() == Node::delta && !object &&
+           (field_ == Field::content || field_ == Field::images);
   }
 
   void end_capture(Field field, const char* past) {
@@ -231,6 +234,7 @@ class ChunkReader : public wire::JsonEvents {
     if (field == Field::usage) usage = whole;
     if (field == Field::error && whole.first_member()) error = whole;
     if (field == Field::content) each_element(whole, [this](JsonView part) { add_part(part); });
+    if (field == Field::images) each_element(whole, [this](JsonView image) { add_image(image); });
   }
 
   void on_root_text(std::string_view text) {
@@ -258,6 +262,13 @@ class ChunkReader : public wire::JsonEvents {
     const JsonView thinking = part["thinking"];
     add_text(DeltaKind::reasoning, thinking);
     each_element(thinking, [this](JsonView p) { add_text(DeltaKind::reasoning, p["text"]); });
+  }
+
+  void add_image(JsonView image) {
+    if (!image.is_object()) return;
+    Delta& delta = out_->emplace_back();
+    delta.kind = DeltaKind::image;
+    delta.text = image.raw();
   }
 
   void add_text(DeltaKind kind, JsonView value) {

@@ -66,6 +66,7 @@ class ChatWriter final : public ShapeWriter {
       case DeltaKind::thinking_block:
         w.key("thinking_blocks").begin_array().raw(delta.text).end_array();
         break;
+      case DeltaKind::image: w.key("images").begin_array().raw(delta.text).end_array(); break;
       case DeltaKind::tool_call: write_call(w, delta); break;
       case DeltaKind::finish:
       case DeltaKind::usage:

@@ -29,6 +29,7 @@ class MessagesWriter final : public ShapeWriter {
         break;
       case DeltaKind::thinking_block: seal(JsonView(delta.text), out); break;
       case DeltaKind::tool_call: take_call(delta, out); break;
+      case DeltaKind::image: break;  // no block of an answer holds one
       case DeltaKind::finish: stop_reason_ = stop_reason_of(delta.finish_reason); break;
       case DeltaKind::usage:
       case DeltaKind::restart: break;

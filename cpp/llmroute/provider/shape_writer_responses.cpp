@@ -29,6 +29,7 @@ class ResponsesWriter final : public ShapeWriter {
         if (JsonView(delta.text)["type"].equals("reasoning")) seal(delta.text, out);
         break;
       case DeltaKind::tool_call: take_call(delta, out); break;
+      case DeltaKind::image: break;  // its items for images are of tools that nobody called
       case DeltaKind::finish: finish_reason_ = delta.finish_reason; break;
       case DeltaKind::usage:
       case DeltaKind::restart: break;

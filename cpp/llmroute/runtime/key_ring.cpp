@@ -24,16 +24,30 @@ KeyRing::KeyRing(const Inventory& inventory) {
   rebuild_scrubber();
 }
 
-void KeyRing::refresh(Instant now, bool always) {
+std::vector<health::PoolKey> KeyRing::refresh(Instant now, bool always) {
   const std::lock_guard lock(mutex_);
-  if (fresh_ && !always && now - read_at_ < kKeptFor) return;
+  if (fresh_ && !always && now - read_at_ < kKeptFor) return {};
   fresh_ = true;
   read_at_ = now;
   bool changed = false;
   for (Slot& slot : slots_) {
-    if (slot.reread() && replace(slot, resolve_secret(slot.source))) changed = true;
+    slot.changed = slot.reread() && replace(slot, resolve_secret(slot.source));
+    changed = changed || slot.changed;
   }
-  if (changed) rebuild_scrubber();
+  if (!changed) return {};
+  rebuild_scrubber();
+  return changed_keys();
+}
+
+std::vector<health::PoolKey> KeyRing::changed_keys() const {
+  std::vector<health::PoolKey> found;
+  for (std::size_t d = 0; d < by_deployment_.size(); ++d) {
+    for (std::size_t k = 0; k < by_deployment_[d].size(); ++k) {
+      if (!slots_[by_deployment_[d][k]].changed) continue;
+      found.push_back({static_cast<DeploymentIndex>(d), static_cast<std::uint16_t>(k)});
+    }
+  }
+  return found;
 }
 
 void KeyRing::expire() {
@@ -41,20 +55,23 @@ void KeyRing::expire() {
   fresh_ = false;
 }
 
-void KeyRing::set(DeploymentIndex deployment, std::size_t key, Secret value) {
+bool KeyRing::set(DeploymentIndex deployment, std::size_t key, Secret value) {
   const std::lock_guard lock(mutex_);
-  if (deployment >= by_deployment_.size() || key >= by_deployment_[deployment].size()) return;
+  if (deployment >= by_deployment_.size() || key >= by_deployment_[deployment].size()) return false;
   Slot& slot = slots_[by_deployment_[deployment][key]];
-  if (slot.source.origin != SecretOrigin::callable) return;
+  if (slot.source.origin != SecretOrigin::callable) return false;
   Result<Secret> given = std::move(value);
   if (given->empty()) {
     given = make_error(ErrorKind::authentication, slot.source.describe() + " gave an empty key");
   }
-  if (replace(slot, std::move(given))) rebuild_scrubber();
+  if (!replace(slot, std::move(given))) return false;
+  rebuild_scrubber();
+  return true;
 }
 
 bool KeyRing::replace(Slot& slot, Result<Secret> value) {
   if (value && slot.value && value->reveal() == slot.value->reveal()) return false;
+  if (!value && !slot.value && value.error().message == slot.value.error().message) return false;
   if (slot.value) slot.previous = *slot.value;
   slot.value = std::move(value);
   return true;

@@ -14,6 +14,7 @@
 #include "llmroute/base/error.h"
 #include "llmroute/base/secret.h"
 #include "llmroute/base/time.h"
+#include "llmroute/health/keys.h"
 #include "llmroute/model/deployment.h"
 
 namespace llmroute::runtime {
@@ -25,12 +26,12 @@ class KeyRing {
   explicit KeyRing(const Inventory& inventory);
 
   // Reads variables and files again where they were read more than kKeptFor ago. `always`: in any
-  // case (a clock that stands still says nothing about age).
-  void refresh(Instant now, bool always);
+  // case (a clock that stands still says nothing about age). Returns the keys that are others now.
+  std::vector<health::PoolKey> refresh(Instant now, bool always);
   // The next refresh reads everything: a provider has refused a key.
   void expire();
-  // A callable's current value, by deployment and place in its pool.
-  void set(DeploymentIndex deployment, std::size_t key, Secret value);
+  // A callable's current value, by deployment and place in its pool; true where it is another one.
+  bool set(DeploymentIndex deployment, std::size_t key, Secret value);
 
   // The key as it is now. A deployment without keys gives an empty one; ErrorKind::authentication
   // names the source of a missing one.
@@ -42,7 +43,8 @@ class KeyRing {
   struct Slot {
     SecretSource source;
     Result<Secret> value = make_error(ErrorKind::authentication, "not read yet");
-    Secret previous;  // may still be quoted by a provider that was asked a moment ago
+    bool changed = false;  // by the refresh that is under way
+    Secret previous;       // may still be quoted by a provider that was asked a moment ago
     bool reread() const {
       return source.origin == SecretOrigin::env || source.origin == SecretOrigin::file;
     }
@@ -50,6 +52,7 @@ class KeyRing {
   // True where the value is another one now.
   static bool replace(Slot& slot, Result<Secret> value);
   void rebuild_scrubber();
+  std::vector<health::PoolKey> changed_keys() const;
 
   mutable std::mutex mutex_;
   std::vector<Slot> slots_;                              // one per distinct source

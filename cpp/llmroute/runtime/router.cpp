@@ -82,7 +82,7 @@ class Router::Impl {
     command.submission.ticket = ticket;
     command.submission.request = std::move(request);
     command.submission.queue = std::move(queue);
-    keys()->refresh(clock_.now(), !clock_.runs_by_itself());
+    refresh_keys();
     const auto before = brain_.in_flight.fetch_add(1, std::memory_order_relaxed);
     if (before >= static_cast<std::int64_t>(options_.max_in_flight)) {
       refuse(command.submission, ErrorKind::capacity,
@@ -105,7 +105,7 @@ class Router::Impl {
       brain_.in_flight.fetch_sub(1, std::memory_order_relaxed);
       return;
     }
-    keys()->refresh(clock_.now(), !clock_.runs_by_itself());
+    refresh_keys();
     send(std::move(command));
   }
 
@@ -176,6 +176,24 @@ class Router::Impl {
     driver_.reset();
     loop_.reset();
     set_mirror(nullptr);
+  }
+
+  void refresh_keys() {
+    const auto ring = keys();
+    renew(*ring, ring->refresh(clock_.now(), !clock_.runs_by_itself()));
+  }
+
+  void set_secret(health::PoolKey key, Secret value) {
+    const auto ring = keys();
+    if (ring->set(key.deployment, key.key, std::move(value))) renew(*ring, {key});
+  }
+
+  // A provider may have refused what they were before.
+  void renew(const KeyRing& ring, const std::vector<health::PoolKey>& changed) {
+    if (changed.empty()) return;
+    const std::lock_guard lock(brain_.mutex);
+    if (brain_.keys.get() != &ring) return;  // of a configuration that has gone
+    for (const health::PoolKey key : changed) brain_.dispatcher.renew_key(key, clock_.now());
   }
 
   std::shared_ptr<KeyRing> keys() const {
@@ -446,7 +464,7 @@ Result<void> Router::configure(InventoryPtr inventory) {
 }
 
 void Router::set_secret(DeploymentIndex deployment, std::size_t key, Secret value) {
-  impl_->keys()->set(deployment, key, std::move(value));
+  impl_->set_secret({deployment, static_cast<std::uint16_t>(key)}, std::move(value));
 }
 
 void Router::poke() { impl_->poke(); }

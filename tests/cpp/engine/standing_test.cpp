@@ -74,6 +74,28 @@ TEST(Standing, RotatesKeysByItselfWhereTheBoardHasOthers) {
   EXPECT_EQ(none.at().pick_key(0, 5), 0);
 }
 
+TEST(Standing, ExpectsTokensAsTheModelCountsThem) {
+  const Inventory inventory = make_inventory({"a", "b"});
+  Fixture f(inventory, inventory);
+  ChatRequest request;
+  request.facts.prompt_tokens = Tokens{1'000};
+  request.facts.max_output_tokens = Tokens{10};
+  ASSERT_TRUE(
+      f.scene.claims
+          .take(f.scene.ledger, f.scene.budgets, inventory, 0, request, Instant{}, WallTime{})
+          .has_value());
+  Outcome answer;
+  answer.usage.reported = true;
+  answer.usage.input = Tokens{1'500};
+  for (int i = 0; i < defaults::kTokenRatioAnswers; ++i) {
+    health::Work work{Tokens{1'000}, Tokens{1}};
+    f.at().on_start(1, work);
+    f.at().on_outcome(1, 0, answer, work);
+  }
+  EXPECT_EQ(f.at().tokens(0), Tokens{1'010});
+  EXPECT_EQ(f.at().tokens(1), Tokens{1'510});
+}
+
 TEST(Standing, ProofFades) {
   const Inventory inventory = make_inventory({"a", "b"});
   Fixture f(inventory, make_inventory({"a", "b"}));

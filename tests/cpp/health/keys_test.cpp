@@ -93,6 +93,31 @@ TEST(KeysSignal, OnlyAKeyThatCannotChangeIsDeadForGood) {
   EXPECT_EQ(keys.pick(later), 1) << "the literal stays dead";
 }
 
+TEST(KeysSignal, AnotherValueIsAsGoodAsNew) {
+  Keys keys;
+  keys.configure(pool("a", {"env:A", "env:B"}), {});
+  keys.refuse(0, kStart, kForever);
+  keys.cool(1, kNever);
+  keys.renew(7);
+  EXPECT_FALSE(keys.usable(kStart));
+  keys.renew(0);
+  EXPECT_EQ(keys.pick(kStart), 0);
+  EXPECT_EQ(keys.dead(), 0U);
+  keys.refuse(0, kStart, kForever);
+  EXPECT_NE(keys.next_change(kStart), Instant{});
+  EXPECT_EQ(keys.pick(kStart + defaults::kRefusedKeyPark), 0) << "it may change once more";
+}
+
+TEST(Board, ARenewedKeyOpensItsDeployment) {
+  Attempts a({pool("a", {"env:A"})});
+  a.fail(0, 0, failure(ErrorKind::authentication));
+  EXPECT_NE(a.reason(0), Reason::kept);
+  a.board.renew_key({7, 0}, a.now);
+  EXPECT_NE(a.reason(0), Reason::kept);
+  a.board.renew_key({0, 0}, a.now);
+  EXPECT_EQ(a.reason(0), Reason::kept);
+}
+
 TEST(Board, ALimitedKeyLeavesTheOthersAlone) {
   Attempts a({pool("a", {"one", "two", "three"})});
   a.fail(0, 1, failure(ErrorKind::rate_limit, seconds(9)));

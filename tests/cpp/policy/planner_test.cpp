@@ -309,8 +309,8 @@ TEST(Planner, ByTheHourItWeighsTheTimeAndWhoSharesIt) {
   EXPECT_NEAR(s.records[1].estimated_usd, 1e-6 * defaults::kPriorTotalMs / 2, 1e-9);
 }
 
-TEST(Planner, EstimatesPromptsAsTheModelCountsThem) {
-  Prices s;
+// Deployment 1 counts half as many tokens again as were estimated.
+void teach(World& s) {
   s.plan();
   Outcome answer;
   answer.usage.reported = true;
@@ -320,6 +320,11 @@ TEST(Planner, EstimatesPromptsAsTheModelCountsThem) {
     s.board.on_start(1, s.now, work);
     s.board.on_outcome(1, 0, s.now, answer, work);
   }
+}
+
+TEST(Planner, EstimatesPromptsAsTheModelCountsThem) {
+  Prices s;
+  teach(s);
   s.inventory.deployments[1].context_tokens = Tokens{1'499};
   s.plan();
   EXPECT_NEAR(s.records[0].estimated_usd, 1.0e-3, 1e-9);
@@ -340,6 +345,13 @@ TEST(Planner, WarmTokensCostWhatCachedInputCosts) {
   EXPECT_EQ(s.affinity.kind, AffinityKind::prefix);
   EXPECT_EQ(s.affinity.deployment, DeploymentIndex{1});
   EXPECT_EQ(s.affinity.warm, Tokens{500});
+}
+
+TEST(Planner, WarmTokensAreCountedAsTheModelCountsThem) {
+  Prices s;
+  teach(s);
+  s.plan_with({{1, Tokens{500}}});
+  EXPECT_NEAR(s.records[1].estimated_usd, 1.8e-3 - 0.75e-3, 1e-9);
 }
 
 TEST(Planner, WarmWinsExactlyWhereItSavesMoreThanThePriceGap) {

@@ -326,6 +326,14 @@ TEST(ResponsesShape, AStreamTellsItsItemsInPiecesAndWhole) {
   EXPECT_EQ(response["usage"]["total_tokens"], 14);
 }
 
+TEST(ChatShape, AStreamShowsItsPictures) {
+  const std::string picture =
+      R"({"type":"image_url","image_url":{"url":"data:image/png;base64,A"}})";
+  const auto events = events_of(Shape::chat, {piece(DeltaKind::image, picture), ending("stop")});
+  const Json& delta = events.front()["choices"][0]["delta"];
+  EXPECT_EQ(delta["images"], Json::array({Json::parse(picture)}));
+}
+
 TEST(ResponsesShape, SealedReasoningIsTheItemItself) {
   const std::string item =
       R"({"type":"reasoning","id":"rs_9","summary":[],"encrypted_content":"e"})";

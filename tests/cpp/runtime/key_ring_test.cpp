@@ -81,6 +81,30 @@ TEST_F(KeyRingTest, FilesAreReadLate) {
   ASSERT_EQ(std::remove(path.c_str()), 0);
 }
 
+std::string names_of(const std::vector<health::PoolKey>& keys) {
+  std::string text;
+  for (const health::PoolKey& k : keys) {
+    text += std::to_string(k.deployment) + "/" + std::to_string(k.key) + " ";
+  }
+  return text;
+}
+
+TEST_F(KeyRingTest, SaysWhichKeysAreOthersNow) {
+  KeyRing ring(inventory_with(
+      {{"env:LLMROUTE_TEST_KEY"}, {"sk-literal", "env:LLMROUTE_TEST_KEY"}, {"callable:token"}}));
+  ring.refresh(Instant{}, true);
+  EXPECT_EQ(names_of(ring.refresh(Instant{}, true)), "") << "still missing";
+  set("sk-one");
+  EXPECT_EQ(names_of(ring.refresh(Instant{}, true)), "0/0 1/1 ");
+  EXPECT_EQ(names_of(ring.refresh(Instant{}, true)), "");
+  set("sk-two");
+  EXPECT_EQ(names_of(ring.refresh(Instant{}, false)), "") << "kept for a second";
+  EXPECT_EQ(names_of(ring.refresh(Instant{}, true)), "0/0 1/1 ");
+  EXPECT_TRUE(ring.set(2, 0, Secret("sk-given")));
+  EXPECT_FALSE(ring.set(2, 0, Secret("sk-given")));
+  EXPECT_FALSE(ring.set(1, 0, Secret("sk-given"))) << "no callable stands there";
+}
+
 TEST_F(KeyRingTest, CallablesAreHandedIn) {
   KeyRing ring(inventory_with({{"callable:token"}, {"sk-literal"}}));
   ring.refresh(Instant{}, true);
