@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llmroute._core import ManualClock
 from llmroute._feedback import Judged
 from llmroute._imported import Imported
+from llmroute._listing import AsyncLists, Lists
 from llmroute._load import Loads
 from llmroute._operations import Operations
 from llmroute._submit import Shared, call_options
@@ -38,7 +39,7 @@ _DEFAULT_FILE = "llmroute.toml"
 _MAX_IN_FLIGHT = 20_000
 
 
-class Router(Embeds, Operations, Judged, Shapes, Loads, Imported):
+class Router(Embeds, Operations, Judged, Lists, Shapes, Loads, Imported):
     """Sends each request to the deployment that suits it, and says why.
 
     Thread-safe. Calls block their own thread only and let other threads run meanwhile. A child
@@ -405,7 +406,7 @@ class Router(Embeds, Operations, Judged, Shapes, Loads, Imported):
         raise TypeError("a router cannot be pickled; make one in each process from its source")
 
 
-class AsyncRouter(AsyncEmbeds, Judged, AsyncShapes, Loads, Imported):
+class AsyncRouter(AsyncEmbeds, Judged, AsyncLists, AsyncShapes, Loads, Imported):
     """A router for event loops: the same calls, awaited.
 
     May be used from several event loops at once, and together with the `Router` it shares a core

@@ -276,3 +276,63 @@ def test_list_models() -> None:
         doctor.list_models(config, "a")
     with pytest.raises(llmroute.ConfigError):
         doctor.list_models(config, "e")
+
+
+# --- the same, asked of a router ------------------------------------------------------------------
+
+
+def table(provider: Provider) -> dict[str, Any]:
+    return {
+        "deployments": {
+            "a": provider.deployment(),
+            "b": provider.deployment(api_key="sk-wrong"),
+            "c": provider.deployment(api_key=lambda: KEY),
+            "d": provider.deployment(dialect="bedrock"),
+        }
+    }
+
+
+ANSWERED = (
+    ("a", None),
+    ("b", llmroute.AuthenticationError),
+    ("c", None),
+    ("d", llmroute.InvalidRequestError),
+    ("e", llmroute.ConfigError),
+)
+
+
+@pytest.mark.parametrize(("deployment", "error"), ANSWERED)
+def test_a_router_lists_models(deployment: str, error: type[Exception] | None) -> None:
+    with Provider(guarded) as provider, llmroute.Router(table(provider)) as router:
+        if error is None:
+            assert router.list_models(deployment) == ["good-model", "other-model"]
+            return
+        with pytest.raises(error) as caught:
+            router.list_models(deployment)
+    assert "sk-wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("deployment", "error"), ANSWERED)
+async def test_and_one_for_event_loops(deployment: str, error: type[Exception] | None) -> None:
+    with Provider(guarded) as provider:
+        async with llmroute.AsyncRouter(table(provider)) as router:
+            if error is None:
+                assert await router.list_models(deployment) == ["good-model", "other-model"]
+                return
+            with pytest.raises(error):
+                await router.list_models(deployment)
+
+
+def test_a_router_asks_as_it_serves_now() -> None:
+    with Provider(guarded) as provider:
+        with llmroute.Router({"deployments": {"a": provider.deployment(api_key="sk-x")}}) as router:
+            with pytest.raises(llmroute.AuthenticationError):
+                router.list_models("a")
+            router.reload({"deployments": {"a": provider.deployment()}})
+            assert router.list_models("a") == ["good-model", "other-model"]
+            with pytest.raises(ValueError, match="timeout_s"):
+                router.list_models("a", timeout_s=0)
+            asked = len(provider.asked)
+        with pytest.raises(llmroute.ClosedError):
+            router.list_models("a")
+    assert len(provider.asked) == asked

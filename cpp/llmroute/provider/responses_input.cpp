@@ -80,10 +80,6 @@ class InputWriter {
       write_image(p);
     } else if (p.type.equals("file")) {
       write_file(p);
-    } else if (p.type.equals("input_audio") && p.audio_data.is_string()) {
-      part("input_audio").key("input_audio").begin_object().key("data").raw(p.audio_data.raw());
-      if (p.audio_format.is_string()) w_.key("format").raw(p.audio_format.raw());
-      w_.end_object().end_object();
     } else {
       losses_.cannot_carry(path_ + ".content",
                            "a content part of type \"" + p.type.string() + "\"");
@@ -148,37 +144,35 @@ class InputWriter {
     w_.end_object();
   }
 
+  // Each text is an item of its own: in parts, a message of the model needs an id and a status that
+  // only the provider gives. A refusal has no other place.
   void write_answer(const ChatMessage& message) {
-    const JsonView content = message.content;
-    const bool refuses = message.refusal.is_string() && message.refusal.raw().size() > 2;
-    const bool text = content.is_string() && content.raw().size() > 2;
-    if (!text && !content.first_element() && !refuses) return;
-    item().key("role").string("assistant").key("content");
-    if (text && !refuses) {
-      w_.raw(content.raw()).end_object();
-      return;
-    }
-    w_.begin_array();
-    if (text) write_said_part("output_text", "text", content);
-    each_element(content, [this](JsonView p) { write_answer_part(ChatPart(p)); });
-    if (refuses) write_said_part("refusal", "refusal", message.refusal);
-    w_.end_array().end_object();
-  }
-
-  void write_said_part(std::string_view type, std::string_view key, JsonView text) {
-    part(type).key(key).raw(text.raw()).end_object();
+    if (message.content.is_string()) write_text(message.content);
+    each_element(message.content, [this](JsonView p) { write_answer_part(ChatPart(p)); });
+    if (message.refusal.is_string()) write_refusal(message.refusal);
   }
 
   void write_answer_part(const ChatPart& p) {
     if (p.cache_control.is_object()) losses_.left_out(path_ + ".content.cache_control");
     if (p.type.equals("text") && p.text.is_string()) {
-      write_said_part("output_text", "text", p.text);
+      write_text(p.text);
     } else if (p.type.equals("refusal") && p.refusal.is_string()) {
-      write_said_part("refusal", "refusal", p.refusal);
+      write_refusal(p.refusal);
     } else {
       losses_.cannot_carry(path_ + ".content",
                            "a part of an answer of type \"" + p.type.string() + "\"");
     }
+  }
+
+  void write_text(JsonView text) {
+    if (text.raw().size() <= 2) return;
+    item().key("role").string("assistant").key("content").raw(text.raw()).end_object();
+  }
+
+  void write_refusal(JsonView refusal) {
+    if (refusal.raw().size() <= 2) return;
+    item().key("role").string("assistant").key("content").begin_array();
+    part("refusal").key("refusal").raw(refusal.raw()).end_object().end_array().end_object();
   }
 
   void write_call(JsonView call) {

@@ -102,13 +102,33 @@ class ResponsesReader {
 
   void write_tool_choice(JsonView choice) {
     w_.key("tool_choice");
-    if (!choice["type"].equals("function")) {
+    if (choice["type"].equals("function")) {
+      write_tool_name(choice);
+    } else if (choice["type"].equals("allowed_tools")) {
+      write_allowed_tools(choice);
+    } else {
       w_.raw(choice.raw());
-      return;
     }
+  }
+
+  void write_tool_name(JsonView tool) {
     w_.begin_object().key("type").string("function").key("function").begin_object();
-    copy(w_, choice, {{"name", "name"}});
+    copy(w_, tool, {{"name", "name"}});
     w_.end_object().end_object();
+  }
+
+  void write_allowed_tools(JsonView choice) {
+    w_.begin_object().key("type").string("allowed_tools").key("allowed_tools").begin_object();
+    copy(w_, choice, {{"mode", "mode"}});
+    w_.key("tools").begin_array();
+    each_element(choice["tools"], [this](JsonView tool) {
+      if (tool["type"].equals("function")) {
+        write_tool_name(tool);
+      } else {
+        w_.raw(tool.raw());
+      }
+    });
+    w_.end_array().end_object().end_object();
   }
 
   // --- the conversation -------------------------------------------------------------------------

@@ -113,6 +113,7 @@ class ResponsesWriter final : public ShapeWriter {
     JsonWriter w = event(data, type);
     w.key("item_id").string(item_id()).key("output_index").integer(index_);
     w.key(item == Item::reasoning ? "summary_index" : "content_index").integer(0);
+    if (item == Item::text) w.key("logprobs").begin_array().end_array();
     w.key("delta").string(text).end_object();
     out.push_back({std::string(type), std::move(data)});
   }
@@ -162,6 +163,7 @@ class ResponsesWriter final : public ShapeWriter {
     } else {
       w.string("output_text").key("text").string(text);
       w.key("annotations").begin_array().end_array();
+      w.key("logprobs").begin_array().end_array();
     }
     w.end_object();
   }
@@ -199,6 +201,7 @@ class ResponsesWriter final : public ShapeWriter {
     JsonWriter w = event(data, type);
     w.key("item_id").string(item_id()).key("output_index").integer(index_);
     w.key(reasoning ? "summary_index" : "content_index").integer(0);
+    if (open_ == Item::text) w.key("logprobs").begin_array().end_array();
     w.key(open_ == Item::refusal ? "refusal" : "text").string(text_).end_object();
     out.push_back({std::string(type), std::move(data)});
   }
@@ -253,6 +256,7 @@ class ResponsesWriter final : public ShapeWriter {
     std::string data;
     JsonWriter w = event(data, type);
     w.key("item_id").string(call.item_id).key("output_index").integer(call.index);
+    if (key == "arguments") w.key("name").string(call.name);  // told whole
     w.key(key).string(text).end_object();
     out.push_back({std::string(type), std::move(data)});
   }

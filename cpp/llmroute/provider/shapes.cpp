@@ -67,7 +67,8 @@ void write_output(JsonWriter& w, JsonView message, const std::string& id) {
         .begin_array();
     if (!text.empty()) {
       w.begin_object().key("type").string("output_text").key("text").string(text);
-      w.key("annotations").begin_array().end_array().end_object();
+      w.key("annotations").begin_array().end_array();
+      w.key("logprobs").begin_array().end_array().end_object();
     }
     if (refusal.is_string()) {
       w.begin_object().key("type").string("refusal").key("refusal").raw(refusal.raw()).end_object();
@@ -79,8 +80,9 @@ void write_output(JsonWriter& w, JsonView message, const std::string& id) {
     w.begin_object().key("type").string("function_call");
     w.key("id").string("fc_" + std::to_string(index++) + "_" + id);
     w.key("call_id").string(call["id"].string()).key("status").string("completed");
-    copy(w, call["function"], {{"name", "name"}, {"arguments", "arguments"}});
-    w.end_object();
+    const JsonView arguments = call["function"]["arguments"];
+    copy(w, call["function"], {{"name", "name"}});
+    w.key("arguments").raw(arguments.is_string() ? arguments.raw() : "\"{}\"").end_object();
   });
 }
 
@@ -115,7 +117,8 @@ void write_messages_usage(JsonWriter& w, const Usage& usage) {
 void write_responses_usage(JsonWriter& w, const Usage& usage) {
   w.key("usage").begin_object().key("input_tokens").integer(usage.input.count);
   w.key("input_tokens_details").begin_object();
-  w.key("cached_tokens").integer(usage.cached_input.count).end_object();
+  w.key("cached_tokens").integer(usage.cached_input.count);
+  w.key("cache_write_tokens").integer(usage.cache_write.count).end_object();
   w.key("output_tokens").integer(usage.output.count);
   w.key("output_tokens_details").begin_object();
   w.key("reasoning_tokens").integer(usage.reasoning.count).end_object();

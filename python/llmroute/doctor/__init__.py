@@ -203,7 +203,14 @@ def list_models(config: Source, deployment: str, *, timeout_s: float = 10.0) -> 
     >>> list_models(["ollama/llama3"], "ollama/llama3")                        # doctest: +SKIP
     ['llama3:latest', 'qwen3:4b']
     """
-    (place,) = _chosen(read_places(config), [deployment])
+    return models_of(read_places(config), deployment, timeout_s)
+
+
+def models_of(places: list[Place], deployment: str, timeout_s: float) -> list[str]:
+    """Do the same with places that were read already; see `list_models`."""
+    if not timeout_s > 0:
+        raise ValueError(f"timeout_s must be above 0, got {timeout_s!r}")
+    (place,) = _chosen(places, [deployment])
     way = way_of(place)
     if isinstance(way, str):
         raise InvalidRequestError(f"{deployment}: {way}")

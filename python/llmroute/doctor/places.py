@@ -19,7 +19,7 @@ from llmroute.errors import ConfigError
 if TYPE_CHECKING:
     from llmroute.config import LoadedConfig, Source
 
-__all__ = ["Endpoint", "Key", "KeyMissing", "Place", "read_places"]
+__all__ = ["Endpoint", "Key", "KeyMissing", "Place", "places_of", "read_places"]
 
 _MAX_KEY_BYTES: Final = 64 << 10  # what the core reads of a key file, base/secret.cpp
 
@@ -99,9 +99,15 @@ def read_places(source: Source) -> list[Place]:
     ConfigError
         It cannot be used.
     """
-    from llmroute import _core, config
+    from llmroute import config
 
-    loaded = config.load(source)
+    return places_of(config.load(source))
+
+
+def places_of(loaded: LoadedConfig) -> list[Place]:
+    """Do the same with a configuration that was read already."""
+    from llmroute import _core
+
     failure: ConfigError | None = None
     try:
         meaning = json.loads(_core.check_config(loaded.json, loaded.catalogue_json))

@@ -156,6 +156,16 @@ TEST(ResponsesShape, StateAndForeignItemsGoAlongByName) {
   EXPECT_FALSE(to_chat(Shape::responses, R"({"input": 5})"));
 }
 
+TEST(ResponsesShape, AllowedToolsAreNamedAsChatNamesThem) {
+  const Json chat = chat_of(Shape::responses, Json::parse(R"({
+    "input": "hi",
+    "tool_choice": {"type": "allowed_tools", "mode": "auto",
+                    "tools": [{"type": "function", "name": "f"}, {"type": "web_search"}]}})"));
+  EXPECT_EQ(chat["tool_choice"], Json::parse(R"({
+    "type": "allowed_tools", "allowed_tools": {"mode": "auto",
+      "tools": [{"type": "function", "function": {"name": "f"}}, {"type": "web_search"}]}})"));
+}
+
 TEST(Shapes, ATextIsAConversation) {
   const Json chat = chat_of(Shape::responses, Json::parse(R"({"input": "hi"})"));
   EXPECT_EQ(chat, Json::parse(R"({"messages": [{"role": "user", "content": "hi"}]})"));
@@ -191,14 +201,23 @@ TEST(ResponsesShape, RepliesHoldItemsAndStatus) {
   ASSERT_EQ(reply["output"].size(), 3U);
   EXPECT_EQ(reply["output"][0]["type"], "reasoning");
   EXPECT_EQ(reply["output"][1]["content"][0]["text"], "hello");
+  EXPECT_EQ(reply["output"][1]["content"][0]["logprobs"], Json::array());
   EXPECT_EQ(reply["output"][2]["arguments"], "{\"a\": 1}");
   EXPECT_EQ(reply["usage"]["input_tokens_details"]["cached_tokens"], 3);
+  EXPECT_EQ(reply["usage"]["input_tokens_details"]["cache_write_tokens"], 2);
   EXPECT_EQ(reply["usage"]["total_tokens"], 14);
   Json cut = Json::parse(kCompletion);
   cut["choices"][0]["finish_reason"] = "length";
   const Json incomplete = Json::parse(from_chat(Shape::responses, cut.dump(), 9));
   EXPECT_EQ(incomplete["status"], "incomplete");
   EXPECT_EQ(incomplete["incomplete_details"]["reason"], "max_output_tokens");
+}
+
+TEST(ResponsesShape, ACallWithoutArgumentsHasNone) {
+  Json reply = Json::parse(kCompletion);
+  reply["choices"][0]["message"]["tool_calls"][0]["function"].erase("arguments");
+  const Json response = Json::parse(from_chat(Shape::responses, reply.dump(), 9));
+  EXPECT_EQ(response["output"][2]["arguments"], "{}");
 }
 
 TEST(Shapes, ReasonsThatNobodyKnowsStay) {
@@ -310,7 +329,16 @@ TEST(ResponsesShape, AStreamTellsItsItemsInPiecesAndWhole) {
   std::string text, arguments;
   for (const Json& event : events) {
     EXPECT_EQ(event["sequence_number"], number++);
-    if (event["type"] == "response.output_text.delta") text += event["delta"];
+    if (event["type"] == "response.output_text.delta") {
+      text += event["delta"];
+      EXPECT_EQ(event["logprobs"], Json::array());
+    }
+    if (event["type"] == "response.output_text.done") {
+      EXPECT_EQ(event["logprobs"], Json::array());
+    }
+    if (event["type"] == "response.function_call_arguments.done") {
+      EXPECT_EQ(event["name"], event["output_index"] == 2 ? "f" : "g");
+    }
     if (event["type"] == "response.function_call_arguments.delta" && event["output_index"] == 2) {
       arguments += event["delta"];
     }
