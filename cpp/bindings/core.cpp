@@ -210,6 +210,10 @@ std::shared_ptr<RequestHandle> prepare(CoreState& core, const py::object& messag
       prepare_request({messages, model, stream, params, options, operation}, std::move(id), seed);
   const InventoryPtr inventory = core.inventory();
   ChatRequest& request = *handle->request;
+  if (const auto& listed = request.options.fallbacks) {
+    if (auto checked = check_fallbacks(*inventory, *listed); !checked)
+      throw Raised(checked.error());
+  }
   if (embed) {
     request.facts.embedding_model =
         value_or_raise(embedding_asked(*inventory, request.options.model));

@@ -364,6 +364,18 @@ void read_exclude(RequestOptions& out, py::handle value) {
   for (const py::handle name : py::iter(value)) out.exclude.push_back(read_word(name, "exclude"));
 }
 
+std::vector<std::string> read_fallbacks(py::handle value) {
+  if (PyUnicode_Check(value.ptr())) return {text_of(value, "fallbacks")};
+  if (!PyList_Check(value.ptr()) && !PyTuple_Check(value.ptr())) {
+    invalid("must be a list of groups and deployments", "fallbacks");
+  }
+  std::vector<std::string> out;
+  for (const py::handle name : value) {
+    out.push_back(text_of(name, "fallbacks[" + std::to_string(out.size()) + "]"));
+  }
+  return out;
+}
+
 void read_option(RequestOptions& out, const std::string& name, py::handle value) {
   if (name == "deadline_ms") {
     out.deadline = read_ms(value, "deadline_ms");
@@ -375,6 +387,8 @@ void read_option(RequestOptions& out, const std::string& name, py::handle value)
     read_policy(out, value);
   } else if (name == "exclude") {
     read_exclude(out, value);
+  } else if (name == "fallbacks") {
+    out.fallbacks = read_fallbacks(value);
   } else if (name == "drop_unsupported") {
     out.drop_unsupported = py::cast<bool>(value);
   } else if (name == "metadata") {

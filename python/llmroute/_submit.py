@@ -31,8 +31,8 @@ _KEY_LIFETIME_S = 1.0
 
 _NO_ACCOUNT = (None, None, None, None, None)
 
-# Of a call's keywords those that rules look at and no provider sees.
-_FOR_RULES = frozenset(("tags", "headers", "region", "scores"))
+# Of a call's keywords those that are for the core and no provider sees; the first four for rules.
+_FOR_CORE = frozenset(("tags", "headers", "region", "scores", "fallbacks"))
 
 # And those that say, in OpenRouter's words, which deployments are wished for.
 _WISHES = frozenset(("provider", "models"))
@@ -166,9 +166,9 @@ class Shared:
             wished = preferences.prepare(self, messages, model, stream, params, options)
             if wished is not None:
                 return wished
-        if not _FOR_RULES.isdisjoint(params):
+        if not _FOR_CORE.isdisjoint(params):
             options = dict(options or {})
-            options.update((name, params.pop(name)) for name in _FOR_RULES & params.keys())
+            options.update((name, params.pop(name)) for name in _FOR_CORE & params.keys())
         if self._givers and time.monotonic() >= self._keys_due:
             self._ask_for_keys()
         return self.core.prepare(messages, model, stream, params or None, options, embed)

@@ -96,16 +96,15 @@ class World:
         catalogue = json.loads(loaded.catalogue_json)["providers"]
         self.providers = {*catalogue, *(d.provider for d in self.deployments.values())}
 
-    def members(self, model: str | None) -> list[str]:
+    def members(self, model: str | None, behind: list[str] | None) -> list[str]:
         """Return what a request for `model` may reach by itself: members, then of fallbacks."""
         if model is None and len(self.groups) == 1:
             (model,) = self.groups
-        if model is None or model not in self.groups:
-            return [model] if model in self.deployments and model is not None else []
-        found: dict[str, None] = {}
-        for group in [model, *self.groups[model]["fallbacks"]]:
-            found.update(dict.fromkeys(self.direct(group)))
-        return list(found)
+        if model is None:
+            return []
+        if behind is None:
+            behind = self.groups[model]["fallbacks"] if model in self.groups else []
+        return list(dict.fromkeys(one for name in (model, *behind) for one in self.direct(name)))
 
     def reachable(self, model: str | None) -> list[str]:
         """Return all that a request for `model` may reach in the end, detours included."""
@@ -200,13 +199,24 @@ def prepare(
     """
     world = world_of(shared)
     names = _names(params.get("models"), "models", _MOST_MODELS)
-    if _goes_to_openrouter(world, model, names):
+    listed = _names(params.get("fallbacks"), "fallbacks", _MOST_MODELS)
+    if _goes_to_openrouter(world, model, [*names, *listed]):
         return None
-    given = params.pop("provider", None)
+    wishes = _read(params.pop("provider", None), world)
     params.pop("models", None)
-    wishes = _read(given, world)
-    model, dropped, order = _resolve_models(world, model, names)
-    chosen = dict(options or {})
+    model, behind, order = _resolve_models(world, model, names)
+    if params.pop("fallbacks", None) is not None:
+        if names:
+            raise InvalidRequestError(
+                "stands beside fallbacks=; keep one of the two", path="models"
+            )
+        behind = listed
+    dropped = {
+        name: f"models: {name} left out: it is not listed"
+        for name in (world.direct(model) if order and model else ())
+        if name not in order
+    }
+    chosen = {**(options or {}), "fallbacks": behind}
     if wishes.sort is not None and chosen.get("policy"):
         raise InvalidRequestError(
             "stands beside policy=; keep one of the two", path="provider.sort"
@@ -241,7 +251,7 @@ def prepare(
         left = [one for one in ranked if one[0] not in dropped]
         if left:
             request.set_order([one[0] for one in left], [one[1] for one in left], "provider")
-    _note(request, dropped, world.members(model))
+    _note(request, dropped, world.members(model, behind))
     if (wishes.order or wishes.sort) and shared.core.python_policy(request) is not None:
         request.add_note("provider: the group's Python policy decides the order of what is left")
     for name, _ in ranked:
@@ -359,70 +369,22 @@ def _goes_to_openrouter(world: World, model: str | None, names: list[str]) -> bo
 
 def _resolve_models(
     world: World, model: str | None, names: list[str]
-) -> tuple[str | None, dict[str, str], list[str]]:
-    """Return the group to ask for, what `models` drops of it, and an order where it has one."""
+) -> tuple[str | None, list[str] | None, list[str]]:
+    """Return what to ask for, what to try behind it, and which members, where it is their group."""
     if not names:
-        return model, {}, []
-    wanted = list(names)
-    if model is not None and model not in wanted and not _holds_all(world, model, names):
-        wanted = [model, *names]
+        return model, None, []
     for number, name in enumerate(names):
         if name not in world.groups and name not in world.deployments:
-            known = [*world.groups, *world.deployments]
-            near = difflib.get_close_matches(name, known, 1, 0.5)
+            near = difflib.get_close_matches(name, [*world.groups, *world.deployments], 1, 0.5)
             raise InvalidRequestError(
                 f'no group or deployment is called "{name}"',
                 path=f"models[{number}]",
                 nearest=near[0] if near else None,
             )
-    if len(wanted) == 1:
-        return wanted[0], {}, []
-    group, order = _common_group(world, model, wanted)
-    if group is not None:
-        allowed = set(order)
-    else:
-        group, allowed = _along_fallbacks(world, wanted)
-    dropped = {
-        name: f"models: {name} left out: it is not listed"
-        for name in world.deployments
-        if name not in allowed
-    }
-    return group, dropped, order
-
-
-def _holds_all(world: World, model: str, names: list[str]) -> bool:
-    """Say whether `names` are members of `model`: then it is the place, not one of the list."""
-    return model in world.groups and set(names) <= set(world.groups[model]["deployments"])
-
-
-def _common_group(
-    world: World, model: str | None, wanted: list[str]
-) -> tuple[str | None, list[str]]:
-    """Find one group that has all of them as members: the one that is asked for, else the first."""
-    if any(name in world.groups for name in wanted):
-        return None, []
-    asked = [model] if model is not None and model in world.groups else []
-    for group in [*asked, *world.groups]:
-        if set(wanted) <= set(world.groups[group]["deployments"]):
-            return group, wanted
-    return None, []
-
-
-def _along_fallbacks(world: World, wanted: list[str]) -> tuple[str, set[str]]:
-    """Follow the configuration's own chain: the core has no other order of groups."""
-    first = wanted[0]
-    chain = list(world.groups[first]["fallbacks"]) if first in world.groups else []
-    at = -1
-    for name in wanted[1:]:
-        place = chain.index(name) if name in chain else -1
-        if place <= at:
-            why = f'"{name}" does not come after "{wanted[wanted.index(name) - 1]}" there'
-            raise InvalidRequestError(
-                f'{why}; put it into the fallbacks of "{first}", or all of them into one group',
-                path="models",
-            )
-        at = place
-    return first, {member for name in wanted for member in world.direct(name)}
+    if model in world.groups and set(names) <= set(world.direct(model)):
+        return model, [], names
+    wanted = list(dict.fromkeys([model, *names] if model is not None else names))
+    return wanted[0], wanted[1:], []
 
 
 # --- filters and order ----------------------------------------------------------------------------

@@ -180,8 +180,8 @@ class Router(Embeds, Operations, Judged, Lists, Shapes, Loads, Imported):
             Parameters of OpenAI's chat completions: ``temperature``, ``tools``,
             ``response_format`` ... None means not given. And what rules may look at, which no
             provider sees: ``tags``, ``headers`` (of the call this one comes from), ``region`` (the
-            caller's), ``scores`` (numbers or words by name). And OpenRouter's ``provider`` and
-            ``models``, which narrow and order the deployments; see docs/openrouter-fields.md.
+            caller's), ``scores`` (numbers or words by name). And ``fallbacks``: names to try behind
+            `model`; OpenRouter's ``provider`` and ``models``: see docs/openrouter-fields.md.
 
         Returns
         -------

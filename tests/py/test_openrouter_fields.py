@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import llmroute
-from llmroute.testing import SimulatedProvider
+from llmroute.testing import Fault, SimulatedProvider
 from provider_probe import Listener
 
 URL = "http://127.0.0.1:9/v1"
@@ -251,7 +251,12 @@ def test_throughput_goes_by_what_was_measured() -> None:
         (None, ["main", "spare"], ["oa", "gq", "tg", "me", "late"]),
         (None, ["spare"], ["late"]),
         (None, ["main", "last"], ["oa", "gq", "tg", "me"]),
+        (None, ["main"], ["oa", "gq", "tg", "me"]),
+        (None, ["spare", "main"], ["late", "oa", "gq", "tg", "me"]),
+        (None, ["last", "spare", "me"], ["oa", "late", "me"]),
+        (None, ["late", "main"], ["late", "oa", "gq", "tg", "me"]),
         ("main", ["spare"], ALL),
+        ("spare", ["me", "spare", "gq"], ["late", "me", "gq"]),
         ("main", ["tg", "oa"], ["tg", "oa"]),
         (None, ["me", "gq"], ["me", "gq"]),
         ("gq", ["me"], ["gq", "me"]),
@@ -265,6 +270,109 @@ def test_models(
     assert left(router, model, models=models) == expected
 
 
+def test_the_decision_says_that_the_order_came_with_the_request(router: llmroute.Router) -> None:
+    decision = router.explain("hi", models=["spare", "me", "gq"])
+    assert decision.group == "spare"
+    assert decision.to_dict()["notes"] == ['fallbacks: behind "spare" the request lists me, gq']
+    assert [c["group"] for c in decision.candidates] == ["spare", "me", "gq"]
+    assert 'behind "spare" the request lists me, gq' in str(decision)
+    assert router.explain("hi", model="main").to_dict()["notes"] == []
+
+
+def test_members_of_the_model_stay_in_its_group(router: llmroute.Router) -> None:
+    decision = router.explain("hi", model="main", models=["tg", "oa"])
+    assert decision.group == "main"
+    first, *_ = (c for c in decision.candidates if c["rank"] == 0)
+    assert (first["deployment"], first["group"], first["note"]) == ("tg", "main", "models")
+    notes = decision.to_dict()["notes"]
+    assert "models: gq left out: it is not listed" in notes
+
+
+@pytest.mark.parametrize(
+    ("model", "fallbacks", "expected"),
+    [
+        ("main", [], ["oa", "gq", "tg", "me"]),
+        ("spare", ["me", "last"], ["late", "me", "oa"]),
+        ("spare", ("gq",), ["late", "gq"]),
+        ("spare", "gq", ["late", "gq"]),
+        ("main", None, ALL),
+    ],
+)
+def test_fallbacks_of_a_call(
+    router: llmroute.Router, model: str, fallbacks: Any, expected: list[str]
+) -> None:
+    assert left(router, model, fallbacks=fallbacks) == expected
+    assert left(router, model, fallbacks=fallbacks, provider={"ignore": ["oa"]}) == [
+        name for name in expected if name != "oa"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "word"),
+    [
+        ({"fallbacks": ["spare", "sparre"]}, "fallbacks[1]", 'did you mean "spare"'),
+        ({"fallbacks": ["m"] * 65}, "fallbacks", "at most 64"),
+        ({"fallbacks": 3}, "fallbacks", "must be a list"),
+        ({"fallbacks": {"main": ["spare"]}}, "fallbacks", "must be a list"),
+        ({"fallbacks": [{"main": ["spare"]}]}, "fallbacks[0]", "must be a string"),
+        ({"fallbacks": ["spare"], "models": ["main"]}, "models", "keep one"),
+    ],
+)
+def test_fallbacks_that_cannot_be(
+    router: llmroute.Router, fields: dict[str, Any], path: str, word: str
+) -> None:
+    with pytest.raises(llmroute.InvalidRequestError) as caught:
+        router.explain("hi", model="main", **fields)
+    assert caught.value.path == path
+    assert word in str(caught.value)
+
+
+def test_a_list_opens_no_door(router: llmroute.Router) -> None:
+    assert left(router, None, models=["late", "oa", "gq"], exclude=["oa"]) == ["late", "gq"]
+    constraint = {"name": "cheap", "require": {"max_input_usd_per_million": 1}}
+    rule = {"name": "r", "when": {"tags": ["x"]}, "then": {"group": "spare"}}
+    with llmroute.Router({**WORLD, "constraints": [constraint], "rules": [rule]}) as fenced:
+        assert left(fenced, None, models=["oa", "gq", "late"]) == ["gq", "late"]
+        decision = fenced.explain("hi", models=["gq", "tg"], tags=["x"])
+    assert [c["deployment"] for c in decision.candidates] == ["late"]
+    (note,) = decision.to_dict()["notes"]
+    assert note == 'fallbacks: rule "r" says where it goes, so those of the request do not count'
+
+
+def test_a_list_is_followed_where_an_attempt_fails() -> None:
+    with SimulatedProvider(faults=[Fault("server_error")]) as bad, SimulatedProvider(ttft_ms=1) as good:
+        config = {
+            "deployments": {"bad": bad.deployment(), "good": good.deployment()},
+            "groups": {"one": {"deployments": ["bad"]}, "two": {"deployments": ["good"]}},
+        }
+        with llmroute.Router(config) as router:
+            reply = router.chat("hi", models=["one", "two"])
+            assert reply.deployment == "good"
+            assert [a["deployment"] for a in reply.decision.attempts] == ["bad", "good"]
+            with pytest.raises(llmroute.AllAttemptsFailedError):
+                router.chat("hi", model="one", attempts=2)
+
+
+def test_the_cache_keeps_lists_apart() -> None:
+    with SimulatedProvider(ttft_ms=1) as one, SimulatedProvider(ttft_ms=1) as two:
+        config = {
+            "deployments": {"a": one.deployment(), "b": two.deployment()},
+            "cache": {"exact": {}},
+        }
+        with llmroute.Router(config) as router:
+
+            def status(**fields: Any) -> str:
+                decision = router.chat("hi", **fields).decision.to_dict()
+                return str(decision["cache"]["status"])
+
+            assert status(model="a") == "miss"
+            assert status(models=["a", "b"]) == "miss"
+            assert status(model="a", fallbacks=["b"]) == "hit"
+            assert status(models=["a"]) == "miss"
+            assert status(models=["b", "a"]) == "miss"
+            assert status(model="a") == "hit"
+
+
 def test_models_together_with_wishes(router: llmroute.Router) -> None:
     fields = {"models": ["tg", "gq", "oa"], "provider": {"max_price": {"prompt": 1}}}
     assert left(router, None, **fields) == ["tg", "gq"]
@@ -276,9 +384,7 @@ def test_models_together_with_wishes(router: llmroute.Router) -> None:
     ("models", "path", "word"),
     [
         (["main", "spair"], "models[1]", 'did you mean "spare"'),
-        (["spare", "main"], "models", "does not come after"),
-        (["last", "spare"], "models", 'fallbacks of "last"'),
-        (["late", "oa"], "models", "one group"),
+        (["nobody-at-all"], "models[0]", "no group or deployment"),
         ([3], "models", "list of names"),
         ([f"m{i}" for i in range(65)], "models", "at most 64"),
     ],

@@ -132,6 +132,11 @@ void add_options(Sha256& hash, const RequestOptions& options, bool by_priority) 
   hash.number(options.policy ? 1 : 0).text(options.policy.value_or(""));
   hash.number(options.order ? 1 : 0).text(options.policy_label);
   add_sorted(hash, options.order.value_or(std::vector<std::string>()));
+  // Of a list that the caller wrote the order is part of what is asked for.
+  hash.number(options.fallbacks ? 1 + options.fallbacks->size() : 0);
+  if (options.fallbacks) {
+    for (const std::string& name : *options.fallbacks) hash.text(name);
+  }
 }
 
 Digest digest_of(const Deployment& deployment) {
@@ -202,6 +207,21 @@ std::vector<Digest> fingerprints(const Inventory& inventory) {
   return out;
 }
 
+Digest fingerprint_of(const Inventory& inventory, const std::vector<Digest>& fingerprints,
+                      GroupIndex group, const RequestOptions& options) {
+  if (!options.fallbacks) return fingerprints[group];
+  Sha256 hash;
+  const auto add = [&](GroupIndex one) {
+    const Digest& print = fingerprints[one];
+    hash.update({reinterpret_cast<const char*>(print.data()), print.size()});
+  };
+  add(group);
+  for (const std::string& name : *options.fallbacks) {
+    if (const auto found = inventory.find_group(name)) add(*found);
+  }
+  return hash.finish();
+}
+
 std::optional<std::string_view> partition_of(const std::optional<CountedBy>& by,
                                              const Metadata& metadata) {
   if (!by || by->scope == Scope::all || by->scope == Scope::group) return std::string_view();
@@ -220,7 +240,7 @@ std::optional<Key> request_key(const ChatRequest& request, const Asked& asked) {
   std::stable_sort(reader.members.begin(), reader.members.end(),
                    [](const Part& a, const Part& b) { return a.key < b.key; });
   Sha256 hash;
-  hash.text("llmroute cache 2").text(asked.partition).text(asked.group);
+  hash.text("llmroute cache 3").text(asked.partition).text(asked.group);
   hash.update({reinterpret_cast<const char*>(asked.fingerprint.data()), asked.fingerprint.size()});
   hash.update({reinterpret_cast<const char*>(asked.fence.data()), asked.fence.size()});
   add_options(hash, request.options, asked.by_priority);

@@ -43,6 +43,10 @@ inline constexpr std::array<std::string_view, 9> kIgnoredMembers = {
 // the order of members are not.
 std::vector<Digest> fingerprints(const Inventory& inventory);
 
+// Of one request to `group`: with what its own list of fallbacks may lead to, if it has one.
+Digest fingerprint_of(const Inventory& inventory, const std::vector<Digest>& fingerprints,
+                      GroupIndex group, const RequestOptions& options);
+
 // The value that the cache is divided by; nothing for requests that must not be cached, because they
 // have none. `by` absent: one cache for all.
 std::optional<std::string_view> partition_of(const std::optional<CountedBy>& by,
@@ -51,7 +55,7 @@ std::optional<std::string_view> partition_of(const std::optional<CountedBy>& by,
 struct Asked {
   std::string_view partition;
   std::string_view group;  // its resolved name
-  Digest fingerprint{};    // of the group
+  Digest fingerprint{};    // fingerprint_of the request
   // Members of the group are for some priorities only, so that the priority decides who may answer.
   bool by_priority = false;
   Digest fence{};  // of the constraints that hold for the request

@@ -27,6 +27,19 @@ Failure unknown_model(const Inventory& inventory, const std::string& model) {
   return failure;
 }
 
+// None where all that the request names is there.
+std::optional<Failure> unknown_name(const Inventory& inventory, const RequestOptions& options,
+                                    std::optional<GroupIndex> group) {
+  if (!group) return unknown_model(inventory, options.model);
+  if (!options.fallbacks) return std::nullopt;
+  const auto checked = check_fallbacks(inventory, *options.fallbacks);
+  if (checked) return std::nullopt;
+  const Error& error = checked.error();
+  Failure failure = make_failure(error.kind, error.path + ": " + error.message);
+  if (!error.nearest.empty()) failure.message += "; did you mean \"" + error.nearest + "\"?";
+  return failure;
+}
+
 // What was counted under names that the new inventory has too.
 std::vector<std::uint64_t> kept_counts(const Inventory& before,
                                        const std::vector<std::uint64_t>& counts,
@@ -82,8 +95,8 @@ RequestId Dispatcher::submit(std::shared_ptr<const ChatRequest> request, Instant
   auto machine = std::make_unique<RequestMachine>(id, request, inventory_, seed, now, wall);
   Surroundings s = surroundings(now, actions);
   count(request->options.model);
-  if (!group) {
-    machine->refuse(s, unknown_model(*inventory_, request->options.model));
+  if (auto failure = unknown_name(*inventory_, request->options, group)) {
+    machine->refuse(s, std::move(*failure));
   } else if (requests_.size() >= max_in_flight_) {
     machine->refuse(s, make_failure(ErrorKind::capacity,
                                     std::to_string(max_in_flight_) +
@@ -272,10 +285,11 @@ DecisionPtr Dispatcher::explain(const ChatRequest& request, Instant now, WallTim
   RequestMachine machine(0, copy, inventory_, seed, now, wall);
   const auto group = policy::group_of(*inventory_, *copy);
   DecisionPtr decision;
-  if (group) {
+  auto failure = unknown_name(*inventory_, copy->options, group);
+  if (!failure) {
     decision = machine.explain(s, *group);
   } else {
-    machine.refuse(s, unknown_model(*inventory_, request.options.model));
+    machine.refuse(s, std::move(*failure));
     decision = std::get<Finish>(nothing.back()).decision;
   }
   finished_.clear();  // nobody learns from what was only explained

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "llmroute/base/text.h"
 #include "llmroute/engine/backoff.h"
 #include "llmroute/engine/billing.h"
 #include "llmroute/engine/verdict.h"
@@ -12,7 +13,8 @@ namespace llmroute::engine {
 namespace {
 
 constexpr int kMostAttempts = 100;  // as the configuration's own bound
-constexpr int kMostHolds = 6;       // with the default backoff 8 s on average
+constexpr std::size_t kMostNamed = 16;
+constexpr int kMostHolds = 6;  // with the default backoff 8 s on average
 
 constexpr std::string_view kBudgetSpent =
     "the router's retry budget is exhausted: too many requests fail at the moment";
@@ -146,6 +148,14 @@ void RequestMachine::step_down(Surroundings& s) {
   for (const BudgetRecord& record : decision_.budgets) {
     if (!record.stepped_to) continue;
     group_ = *record.stepped_to;
+    if (!request_->options.fallbacks) return;
+    // What the caller lists could cost what the step is to save.
+    auto copy = std::make_shared<ChatRequest>(*request_);
+    copy->options.fallbacks.reset();
+    request_ = std::move(copy);
+    decision_.notes.push_back("fallbacks: a budget sends it to \"" +
+                              inventory_->groups[group_].name +
+                              "\", so those of the request do not count");
     return;
   }
 }
@@ -161,6 +171,7 @@ DecisionPtr RequestMachine::explain(Surroundings& s, GroupIndex group) {
   plan(s);
   claims_.release(s.senses.ledger, s.senses.budgets, s.now(), std::nullopt);
   finished_ = true;
+  note_list();
   return std::make_shared<const Decision>(std::move(decision_));
 }
 
@@ -195,6 +206,21 @@ void RequestMachine::plan(Surroundings& s) {
   });
   if (too_long && route_.ranked() == 0) extend(s, chosen.on_context_too_long);
   if (!detoured_.empty()) extend(s, detoured_);
+}
+
+// At the end, when it is known that neither a rule nor a budget has taken the list away.
+void RequestMachine::note_list() {
+  const auto& listed = request_->options.fallbacks;
+  if (!listed || decision_.group.empty()) return;
+  std::string names;
+  for (std::size_t i = 0; i < listed->size() && i < kMostNamed; ++i) {
+    names += (i == 0 ? "" : ", ") + ellipsize((*listed)[i], 80);
+  }
+  if (listed->size() > kMostNamed) {
+    names += " and " + std::to_string(listed->size() - kMostNamed) + " more";
+  }
+  decision_.notes.push_back("fallbacks: behind \"" + decision_.group + "\" the request lists " +
+                            (names.empty() ? "none" : names));
 }
 
 void RequestMachine::extend(Surroundings& s, const std::vector<GroupIndex>& groups) {

@@ -116,6 +116,7 @@ class RequestMachine {
   void set_out(Surroundings& s);
   void step_down(Surroundings& s);
   void plan(Surroundings& s);
+  void note_list();
   void extend(Surroundings& s, const std::vector<GroupIndex>& groups);
   void apply_claims(Surroundings& s);
   void add_places(Surroundings& s, std::size_t known_records);

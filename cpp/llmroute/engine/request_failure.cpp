@@ -182,6 +182,7 @@ void RequestMachine::finish(Surroundings& s, DecisionStatus status,
                             std::optional<Failure> failure) {
   stop_all_but(s, 0);
   finished_ = true;
+  note_list();
   let_go(s);
   if (armed_ != kNever) s.actions.emplace_back(SetTimer{id_, kNever});
   decision_.status = status;
@@ -219,6 +220,7 @@ void RequestMachine::mirror(Surroundings& s) {
   options.priority = static_cast<Priority>(kPriorities - 1);
   options.conversation.clear();
   options.order.reset();
+  options.fallbacks.reset();  // it is for its arm alone
   options.policy.reset();
   options.deadline.reset();
   s.actions.emplace_back(Mirror{id_, std::move(copy)});

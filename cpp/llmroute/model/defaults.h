@@ -108,6 +108,7 @@ inline constexpr std::size_t kMaxMetadata = 64;        // entries of one request
 inline constexpr std::size_t kMaxMetadataBytes = 512;  // of one key or value
 inline constexpr std::size_t kMaxTags = 64;            // of one request
 inline constexpr std::size_t kMaxScores = 64;          // of one request
+inline constexpr std::size_t kMaxFallbacks = 64;       // that one request lists
 inline constexpr std::size_t kMaxMirrored = 1'000;     // of a shadow, in flight; more are left out
 inline constexpr std::size_t kMaxStoreJobs = 1'024;    // calls that wait for the state file
 inline constexpr std::size_t kMaxNotices = 32;         // that nobody has taken yet

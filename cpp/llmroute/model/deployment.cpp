@@ -1,6 +1,7 @@
 #include "llmroute/model/deployment.h"
 
 #include "llmroute/base/stable_hash.h"
+#include "llmroute/base/text.h"
 
 namespace llmroute {
 
@@ -33,6 +34,25 @@ std::optional<GroupIndex> group_asked(const Inventory& inventory, std::string_vi
   }
   if (only || inventory.groups.size() != 1) return only;
   return GroupIndex{0};
+}
+
+Result<void> check_fallbacks(const Inventory& inventory, const std::vector<std::string>& names) {
+  if (names.size() > defaults::kMaxFallbacks) {
+    return make_error(ErrorKind::invalid_argument,
+                      "has " + std::to_string(names.size()) + " names; at most " +
+                          std::to_string(defaults::kMaxFallbacks),
+                      "fallbacks");
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (inventory.find_group(names[i])) continue;
+    std::vector<std::string_view> known;
+    for (const Group& group : inventory.groups) known.emplace_back(group.name);
+    std::string nearest(nearest_name(names[i], known));
+    return make_error(ErrorKind::invalid_argument,
+                      "there is no group or deployment \"" + ellipsize(names[i], 80) + "\"",
+                      "fallbacks[" + std::to_string(i) + "]", std::move(nearest));
+  }
+  return {};
 }
 
 std::string_view embedding_model(const Deployment& deployment) {

@@ -172,6 +172,10 @@ using InventoryPtr = std::shared_ptr<const Inventory>;
 // The group that a caller's `model` names; where it names none, the only one there is.
 std::optional<GroupIndex> group_asked(const Inventory& inventory, std::string_view model);
 
+// ErrorKind::invalid_argument, with path and the nearest name, where one of the fallbacks that a request
+// lists is neither a group nor a deployment, or where there are more than defaults::kMaxFallbacks.
+Result<void> check_fallbacks(const Inventory& inventory, const std::vector<std::string>& names);
+
 // Whose vectors a deployment gives: vectors of two models cannot be compared, whatever their length.
 std::string_view embedding_model(const Deployment& deployment);
 // The same as a number; never 0.

@@ -84,8 +84,11 @@ struct RequestOptions {
   std::optional<Duration> deadline;  // over all attempts, from submission
   std::optional<int> attempts;       // overrides resilience.attempts, 1..
   OnInterrupt on_interrupt = OnInterrupt::raise;
-  bool drop_unsupported = false;      // list what a dialect cannot carry instead of dropping it
-  std::vector<std::string> exclude;   // deployment names
+  bool drop_unsupported = false;     // list what a dialect cannot carry instead of dropping it
+  std::vector<std::string> exclude;  // deployment names
+  // Groups and deployments to try behind `model`, in order, instead of its group's own fallbacks; each
+  // by its own members alone. Empty: none. Absent: as the group has them.
+  std::optional<std::vector<std::string>> fallbacks;
   std::optional<std::string> policy;  // built-in name for this call, with default options
   // Order chosen by a Python policy on the caller's thread: deployment names, best first.
   std::optional<std::vector<std::string>> order;

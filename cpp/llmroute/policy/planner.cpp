@@ -145,7 +145,7 @@ AffinityRecord Planner::plan(GroupIndex group, const ChatRequest& request,
   } else {
     rank_kept(group, request, board, now, random, records, steps);
   }
-  for (GroupIndex fallback : inventory_->groups[group].fallbacks) {
+  for (const GroupIndex fallback : behind(group, request.options)) {
     consider(fallback, request, board, now, preference, records);
     rank_kept(fallback, request, board, now, random, records, steps);
   }
@@ -164,6 +164,16 @@ void Planner::extend(GroupIndex group, const ChatRequest& request, const health:
   mark_seen(records);
   consider(group, request, board, now, preference, records);
   rank_kept(group, request, board, now, random, records, steps);
+}
+
+std::span<const GroupIndex> Planner::behind(GroupIndex group, const RequestOptions& options) {
+  if (!options.fallbacks) return inventory_->groups[group].fallbacks;
+  listed_.clear();
+  for (const std::string& name : *options.fallbacks) {
+    // Each was known when the request came in.
+    if (const auto found = inventory_->find_group(name)) listed_.push_back(*found);
+  }
+  return listed_;
 }
 
 void Planner::mark_seen(const std::vector<CandidateRecord>& records) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,8 @@ class Planner {
   // holds the conversation moves to the front of the whole plan, scores and all as they are, unless a
   // Python policy gave the order or attempts there fail at present. What of it holds for the plan's
   // first place is returned.
+  //
+  // Behind the group come its fallbacks, or those that the request lists (`options.fallbacks`).
   //
   // Where the request has a ruling of this inventory, what its constraints are against is dropped
   // before anything else, and the policy of its rule ranks unless the call names one.
@@ -97,6 +100,8 @@ class Planner {
   const Ruling* ruling_of(const ChatRequest& request) const;
   void observe(GroupIndex group, const RankContext& context);
   void mark_seen(const std::vector<CandidateRecord>& records);
+  // Valid until it is asked again.
+  std::span<const GroupIndex> behind(GroupIndex group, const RequestOptions& options);
 
   struct Place {  // a member of a group, side by side in memory
     DeploymentIndex deployment;
@@ -114,6 +119,7 @@ class Planner {
   bool any_learns_ = false;
   const limits::Ledger* ledger_ = nullptr;
   std::vector<Ranked> ranked_, watched_;  // scratch
+  std::vector<GroupIndex> listed_;        // scratch: the request's own fallbacks
   std::vector<TermRecord> terms_;
   std::vector<ObservedChoice> observed_;
   std::vector<std::uint32_t> seen_;  // scratch: stamp of the plan that has seen a deployment

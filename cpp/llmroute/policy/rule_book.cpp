@@ -33,6 +33,14 @@ void add_defaults(const std::vector<SamplingDefault>& defaults, ChatRequest& out
   out.body = std::move(text);
 }
 
+// What the caller lists was meant to come behind the place that the caller asked for.
+void drop_list(const Rule& rule, RequestOptions& options) {
+  if (!options.fallbacks) return;
+  options.fallbacks.reset();
+  options.notes.push_back("fallbacks: rule \"" + rule.name +
+                          "\" says where it goes, so those of the request do not count");
+}
+
 void take_effect(Effect effect, const Rule& rule, std::uint32_t index, Ruling& ruling,
                  ChatRequest& out) {
   RequestOptions& options = out.options;
@@ -40,6 +48,7 @@ void take_effect(Effect effect, const Rule& rule, std::uint32_t index, Ruling& r
     case Effect::route:
       if (rule.route->kind == Destination::Kind::group) {
         ruling.group = rule.route->group;
+        drop_list(rule, options);
       } else {
         ruling.refusal = &*rule.route;
         ruling.refused_by = index;

@@ -5,6 +5,9 @@
 // where it comes in, and again where it meets another inventory than it was judged for, so that nobody
 // sees a mix of two.
 //
+// A rule that says where a request goes says it of the fallbacks too: those that the caller lists are
+// taken away. An arm of an experiment only takes the place of the group that was asked for.
+//
 // Order: rules decide where it goes and how; experiments of the group it goes to draw an arm;
 // constraints close what must stay closed. A mirrored request has its group already and meets
 // constraints alone.

@@ -24,6 +24,7 @@ std::shared_ptr<ChatRequest> copy_of(const ChatRequest& request) {
   options.conversation.clear();
   options.budget.clear();  // the other configuration may not have it
   options.order.reset();
+  options.fallbacks.reset();  // nor these names
   options.policy.reset();
   options.deadline.reset();
   return copy;

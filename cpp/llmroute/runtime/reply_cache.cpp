@@ -71,7 +71,8 @@ CachePlan ReplyCache::plan(const ChatRequest& request, const policy::RuleBook& b
   plan.group = *group;
   plan.look = options.cache == CacheUse::use;
   const auto key = cache::request_key(
-      request, {*partition, rules.inventory->groups[*group].name, rules.fingerprints[*group],
+      request, {*partition, rules.inventory->groups[*group].name,
+                cache::fingerprint_of(*rules.inventory, rules.fingerprints, *group, options),
                 rules.by_priority, book.fence(request)});
   if (!key) return {};
   plan.key = *key;

@@ -108,6 +108,11 @@ TEST(RequestKey, DiffersByWhatChoosesTheModel) {
   EXPECT_TRUE(distinct([](RequestOptions& o) { o.policy = "least_cost"; }));
   EXPECT_TRUE(distinct([](RequestOptions& o) { o.order = {"a", "b"}; }));
   EXPECT_TRUE(distinct([](RequestOptions& o) { o.order = {"a"}; }));
+  EXPECT_TRUE(distinct([](RequestOptions& o) { o.fallbacks.emplace(); }));
+  EXPECT_TRUE(distinct([](RequestOptions& o) { o.fallbacks = {"a"}; }));
+  EXPECT_TRUE(distinct([](RequestOptions& o) { o.fallbacks = {"a", "b"}; }));
+  EXPECT_TRUE(distinct([](RequestOptions& o) { o.fallbacks = {"b", "a"}; }));  // as it is written
+  EXPECT_TRUE(distinct([](RequestOptions& o) { o.fallbacks = {"ab"}; }));
   // The order of names says nothing about what may answer, nor do a deadline or a priority.
   EXPECT_FALSE(distinct([](RequestOptions& o) { o.exclude = {"b", "a", "a"}; }));
   EXPECT_FALSE(distinct([](RequestOptions& o) { o.order = {"b", "a"}; }));
@@ -214,6 +219,24 @@ TEST(Fingerprints, ChangeWithWhatMayAnswer) {
   EXPECT_FALSE(changed([](Inventory& i) { i.groups[0].members = {{1, 5}, {0, 1}}; }));
   EXPECT_FALSE(changed([](Inventory& i) { i.deployments[0].price.input_usd_per_million = 1; }));
   EXPECT_FALSE(changed([](Inventory& i) { i.groups[0].on_exhausted = {ExhaustedStep{}}; }));
+}
+
+TEST(Fingerprints, OfARequestHasWhatItsListLeadsTo) {
+  Inventory inventory = two_groups();
+  inventory.group_index = {{"first", 0}, {"second", 1}};
+  const auto of = [](const Inventory& i, std::optional<std::vector<std::string>> list) {
+    RequestOptions options;
+    options.fallbacks = std::move(list);
+    return fingerprint_of(i, fingerprints(i), 0, options);
+  };
+  EXPECT_EQ(of(inventory, std::nullopt), fingerprints(inventory)[0]);
+  const auto before = of(inventory, {{"second"}});
+  EXPECT_EQ(of(inventory, {{"second"}}), before);
+  EXPECT_NE(of(inventory, {std::vector<std::string>()}), before);
+  Inventory changed = inventory;
+  changed.deployments[2].model = "other";
+  EXPECT_NE(of(changed, {{"second"}}), before);
+  EXPECT_EQ(of(changed, std::nullopt), of(inventory, std::nullopt));
 }
 
 TEST(Fingerprints, FollowGroupsInCircles) {

@@ -386,6 +386,33 @@ TEST(Budgeted, StepsDownBeforeItBlocks) {
   EXPECT_EQ(d.decision().group, "cheap");
 }
 
+TEST(Budgeted, AStepTakesTheRequestsOwnListAway) {
+  Inventory inventory = make_inventory({"a", "b"});
+  const GroupIndex cheap = split_off(inventory, "cheap", {"b"});
+  BudgetRule rule;
+  rule.name = "money";
+  rule.unit = BudgetUnit::requests;
+  rule.limit = 10;
+  rule.every_group = true;
+  rule.at = {{0.5, cheap}};
+  inventory.budgets.push_back(rule);
+  Drive d(inventory);
+  RequestOptions options;
+  options.model = "cheap";  // where the step leads too
+  options.fallbacks = {"main"};
+  std::size_t reached[8] = {};
+  for (std::size_t& one : reached) {
+    d.submit(options);
+    for (int turn = 0; turn < 4; ++turn) d.answer_store();
+    d.ok();
+    one = d.decision().candidates.size();
+  }
+  EXPECT_EQ(reached[0], 2U);
+  EXPECT_EQ(reached[7], 1U);
+  EXPECT_EQ(d.decision().notes.back(),
+            "fallbacks: a budget sends it to \"cheap\", so those of the request do not count");
+}
+
 TEST(Budgeted, WithoutAStoreHardOnesRefuseAndSoftOnesPass) {
   for (const BudgetEnd end : {BudgetEnd::reject, BudgetEnd::allow}) {
     Drive d(with_budget(BudgetUnit::requests, 10, end));

@@ -56,6 +56,107 @@ TEST(EngineRules, ARuleLeadsToItsGroup) {
   EXPECT_TRUE(drive.decision().rules.empty());
 }
 
+// --- fallbacks of the request -----------------------------------------------------------------------
+
+RequestOptions listing(std::vector<std::string> names, const std::string& tag = "") {
+  RequestOptions options = tag.empty() ? RequestOptions{} : with_tag(tag);
+  options.fallbacks = std::move(names);
+  return options;
+}
+
+TEST(EngineFallbacks, FollowTheListAndSaySo) {
+  Inventory inventory = europe();
+  add_group(inventory, "b", {"b"});
+  inventory.groups[0].members.pop_back();  // main: a
+  inventory.groups[0].fallbacks = {1};
+  Drive drive(std::move(inventory));
+  EXPECT_EQ(drive.submit(listing({"b", "spare"})), "start a; ");
+  EXPECT_EQ(drive.fail(ErrorKind::server_error), "start b; ");
+  EXPECT_EQ(drive.fail(ErrorKind::server_error), "start c; ");
+  drive.ok();
+  EXPECT_EQ(drive.decision().group, "main");
+  const std::vector<std::string> notes = {"fallbacks: behind \"main\" the request lists b, spare"};
+  EXPECT_EQ(drive.decision().notes, notes);
+  EXPECT_EQ(drive.submit(listing({})), "start a; ");
+  drive.ok();
+  EXPECT_EQ(drive.decision().notes.back(), "fallbacks: behind \"main\" the request lists none");
+  EXPECT_EQ(drive.decision().candidates.size(), 1U);
+}
+
+TEST(EngineFallbacks, ALongListIsNotedInPart) {
+  Drive drive(europe());
+  drive.submit(listing(std::vector<std::string>(20, "spare")));
+  drive.ok();
+  const std::string& note = drive.decision().notes.back();
+  EXPECT_EQ(note.substr(note.size() - 16), "spare and 4 more");
+}
+
+TEST(EngineFallbacks, AnUnknownNameIsRefusedAndTheNearestNamed) {
+  Drive drive(europe());
+  EXPECT_EQ(drive.submit(listing({"spare", "sparre"})), "failed invalid_argument; ");
+  EXPECT_EQ(drive.decision().failure->message,
+            "fallbacks[1]: there is no group or deployment \"sparre\"; did you mean \"spare\"?");
+  ChatRequest same;
+  same.options = listing({"sparre"});
+  same.options.model = "main";
+  const auto explained = drive.dispatcher().explain(same, drive.now(), WallTime{});
+  EXPECT_EQ(explained->failure->kind, ErrorKind::invalid_argument);
+}
+
+TEST(EngineFallbacks, DetoursOfTheGroupGoOn) {
+  for (const auto& [kind, list] :
+       {std::pair(ErrorKind::context_length, &Group::on_context_too_long),
+        std::pair(ErrorKind::content_filter, &Group::on_content_filter)}) {
+    Inventory inventory = europe();
+    inventory.groups[0].*list = {1};
+    Drive drive(std::move(inventory));
+    drive.submit(listing({}));
+    EXPECT_EQ(drive.fail(kind), "start c; ") << slug(kind);
+    drive.ok();
+  }
+}
+
+TEST(EngineFallbacks, ARuleThatRoutesTakesTheListAway) {
+  Inventory inventory = europe();
+  inventory.rules = {to_group("go", 1)};
+  Drive drive(std::move(inventory));
+  EXPECT_EQ(drive.submit(listing({"main"}, "go")), "start c; ");
+  drive.ok();
+  ASSERT_EQ(drive.decision().candidates.size(), 1U);
+  const std::vector<std::string> notes = {
+      "fallbacks: rule \"go\" says where it goes, so those of the request do not count"};
+  EXPECT_EQ(drive.decision().notes, notes);
+  EXPECT_EQ(drive.submit(listing({"spare"}, "stay")), "start a; ");
+  drive.ok();
+  EXPECT_EQ(drive.decision().candidates.size(), 3U);
+}
+
+TEST(EngineFallbacks, AnArmOnlyTakesThePlaceOfTheGroup) {
+  Inventory inventory = europe();
+  Experiment experiment;
+  experiment.name = "split";
+  experiment.arms = {{"control", 0, std::nullopt}, {"treatment", 1, 1}};
+  inventory.experiments = {experiment};
+  Drive drive(std::move(inventory));
+  EXPECT_EQ(drive.submit(listing({"main"})), "start c; ");
+  drive.ok();
+  EXPECT_EQ(drive.decision().candidates.size(), 3U);
+}
+
+TEST(EngineFallbacks, ConstraintsHoldForWhatIsListed) {
+  Inventory inventory = europe();
+  stay_in_europe(inventory);
+  add_group(inventory, "b", {"b"});
+  split_off(inventory, "elsewhere", {"b"});
+  Drive drive(std::move(inventory));
+  EXPECT_EQ(drive.submit(listing({"b", "spare"})), "start a; ");
+  EXPECT_EQ(drive.fail(ErrorKind::server_error), "start c; ");
+  drive.ok();
+  EXPECT_EQ(drive.decision().candidates[1].reason, Reason::region_not_allowed);
+}
+
+// --- the end of it ----------------------------------------------------------------------------------
+
 TEST(EngineRules, ARuleRefusesOrHandsOver) {
   for (const auto kind : {Destination::Kind::reject, Destination::Kind::human}) {
     Inventory inventory = europe();
@@ -154,6 +255,7 @@ struct Mirrored {
     made->options.model = "main";
     made->options.conversation = "talk";
     made->options.deadline = seconds(9);
+    made->options.fallbacks = {"main"};
     request = made;
   }
   Dispatcher dispatcher;
@@ -176,6 +278,7 @@ TEST(EngineShadows, AreSentWhenTheAnswerIsThere) {
   EXPECT_EQ(sent[0]->options.shadow_of, "r");
   EXPECT_EQ(sent[0]->options.cache, CacheUse::off);
   EXPECT_FALSE(sent[0]->options.deadline);
+  EXPECT_FALSE(sent[0]->options.fallbacks);
   EXPECT_TRUE(sent[0]->options.conversation.empty());
   // It is a request like any, and brings no further one.
   actions.clear();

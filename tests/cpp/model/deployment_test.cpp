@@ -45,6 +45,28 @@ TEST(GroupAsked, IsTheOnlyOneWhereNoneIsNamed) {
   EXPECT_FALSE(group_asked(inventory, ""));
 }
 
+TEST(CheckFallbacks, KnowsGroupsAndDeploymentsAndNamesTheNearest) {
+  Inventory inventory;
+  for (const char* name : {"fast", "slow"}) {
+    Group group;
+    group.name = name;
+    inventory.group_index.emplace(name, static_cast<GroupIndex>(inventory.groups.size()));
+    inventory.groups.push_back(group);
+  }
+  EXPECT_TRUE(check_fallbacks(inventory, {}));
+  EXPECT_TRUE(check_fallbacks(inventory, {"slow", "fast", "slow"}));
+  const auto wrong = check_fallbacks(inventory, {"slow", "fasst"});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind, ErrorKind::invalid_argument);
+  EXPECT_EQ(wrong.error().path, "fallbacks[1]");
+  EXPECT_EQ(wrong.error().nearest, "fast");
+  EXPECT_EQ(check_fallbacks(inventory, {""}).error().path, "fallbacks[0]");
+  std::vector<std::string> many(defaults::kMaxFallbacks, "fast");
+  EXPECT_TRUE(check_fallbacks(inventory, many));
+  many.emplace_back("fast");
+  EXPECT_EQ(check_fallbacks(inventory, many).error().path, "fallbacks");
+}
+
 // Groups "index" of the deployments given by model and `embedding`; lacking where the latter is "-".
 Inventory index_of(const std::vector<std::pair<std::string, std::string>>& members) {
   Inventory inventory;

@@ -38,6 +38,7 @@ struct World {
     g.name = name;
     g.policy.name = "ordered";
     for (DeploymentIndex d : members) g.members.push_back({d, 1.0});
+    inventory.group_index[name] = static_cast<GroupIndex>(inventory.groups.size());
     inventory.groups.push_back(g);
   }
   std::string plan() {
@@ -150,6 +151,56 @@ TEST(Planner, FollowsAPythonOrderOfTheFirstGroup) {
   EXPECT_EQ(s.reason("a"), Reason::not_in_order);
   s.request.options.order = std::vector<std::string>{"x"};
   EXPECT_EQ(s.plan(), "a@main b@main c@spare ") << "none is there any more: the built-in decides";
+}
+
+TEST(Planner, TheRequestsOwnListComesInsteadOfTheFallbacks) {
+  World s;
+  s.group("d", {3});
+  struct Case {
+    std::vector<std::string> fallbacks;
+    const char* plan;
+  };
+  const Case cases[] = {
+      {{}, "a@main b@main "},
+      {{"spare"}, "a@main b@main c@spare "},
+      {{"d", "spare"}, "a@main b@main d@d c@spare "},
+      {{"spare", "long", "d"}, "a@main b@main c@spare d@long "},
+      {{"d", "main", "d"}, "a@main b@main d@d "},
+      {{"nobody", "d"}, "a@main b@main d@d "},
+  };
+  for (const Case& c : cases) {
+    s.request.options.fallbacks = c.fallbacks;
+    EXPECT_EQ(s.plan(), c.plan) << ::testing::PrintToString(c.fallbacks);
+  }
+}
+
+TEST(Planner, AListedGroupBringsItsMembersAndNotItsFallbacks) {
+  World s;
+  std::swap(s.inventory.groups[0].members, s.inventory.groups[2].members);  // main: d, long: a, b
+  s.inventory.groups[2].fallbacks = {1};
+  s.request.options.fallbacks = {"long"};
+  EXPECT_EQ(s.plan(), "d@main a@long b@long ");
+}
+
+TEST(Planner, AListOpensNoDoor) {
+  World s;
+  s.request.options.fallbacks = {"spare", "long"};
+  s.request.options.exclude = {"c"};
+  s.inventory.deployments[3].context_tokens = Tokens{10};
+  s.request.facts.prompt_tokens = Tokens{90};
+  EXPECT_EQ(s.plan(), "a@main b@main ");
+  EXPECT_EQ(s.reason("c"), Reason::excluded);
+  EXPECT_EQ(s.reason("d"), Reason::context_too_short);
+}
+
+TEST(Planner, APolicyForOneCallRanksListedGroupsToo) {
+  World s;
+  s.inventory.deployments[2].price = by_token(1.0, 1.0);
+  s.request.options.policy = "least_cost";
+  s.request.options.fallbacks = {"long", "spare"};
+  s.request.options.order = std::vector<std::string>{"b", "a"};
+  s.inventory.groups[2].members = {{3, 1.0}, {2, 1.0}};
+  EXPECT_EQ(s.plan(), "b@main a@main c@long d@long ") << "the order is that of the first group";
 }
 
 TEST(Planner, APolicyForOneCallReplacesTheGroups) {
