@@ -251,6 +251,12 @@ class Maker {
     call.drop_unsupported = chance(0.5);
     if (chance(0.1)) call.policy = "weighted";
     if (chance(0.1)) call.order = {"d1", "d0"};
+    if (chance(0.3)) {
+      call.fallbacks.emplace();
+      for (std::uint64_t i = below(4); i > 0; --i) {
+        call.fallbacks->push_back("g" + std::to_string(below(3)));
+      }
+    }
     out->facts.prompt_tokens = Tokens{static_cast<std::int64_t>(1 + below(3'000))};
     if (chance(0.5))
       out->facts.max_output_tokens = Tokens{static_cast<std::int64_t>(1 + below(500))};
