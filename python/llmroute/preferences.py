@@ -1,9 +1,10 @@
 """OpenRouter's wishes of a request, honoured here: ``provider={...}`` and ``models=[...]``.
 
-They narrow and order what the group offers; nothing they say opens a door that rules, constraints
-or the caller's ``exclude`` have closed. Each deployment that they drop has the reason ``excluded``
-in the decision, and a note that names the wish. Where every deployment in question is OpenRouter's
-own, both fields are passed on to it as they are and nothing is done here.
+``provider`` narrows and orders what the group offers, ``models`` becomes the request's own list of
+fallbacks in the core; nothing they say opens a door that rules, constraints or the caller's
+``exclude`` have closed. Each deployment that they drop has the reason ``excluded`` in the decision,
+and a note that names the wish. Where every deployment in question is OpenRouter's own, both fields
+are passed on to it as they are and nothing is done here.
 """
 
 from __future__ import annotations

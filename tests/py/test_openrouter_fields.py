@@ -272,7 +272,7 @@ def test_models(
 
 def test_the_decision_says_that_the_order_came_with_the_request(router: llmroute.Router) -> None:
     decision = router.explain("hi", models=["spare", "me", "gq"])
-    assert decision.group == "spare"
+    assert decision.to_dict()["group"] == "spare"
     assert decision.to_dict()["notes"] == ['fallbacks: behind "spare" the request lists me, gq']
     assert [c["group"] for c in decision.candidates] == ["spare", "me", "gq"]
     assert 'behind "spare" the request lists me, gq' in str(decision)
@@ -281,7 +281,7 @@ def test_the_decision_says_that_the_order_came_with_the_request(router: llmroute
 
 def test_members_of_the_model_stay_in_its_group(router: llmroute.Router) -> None:
     decision = router.explain("hi", model="main", models=["tg", "oa"])
-    assert decision.group == "main"
+    assert decision.to_dict()["group"] == "main"
     first, *_ = (c for c in decision.candidates if c["rank"] == 0)
     assert (first["deployment"], first["group"], first["note"]) == ("tg", "main", "models")
     notes = decision.to_dict()["notes"]
@@ -340,7 +340,10 @@ def test_a_list_opens_no_door(router: llmroute.Router) -> None:
 
 
 def test_a_list_is_followed_where_an_attempt_fails() -> None:
-    with SimulatedProvider(faults=[Fault("server_error")]) as bad, SimulatedProvider(ttft_ms=1) as good:
+    with (
+        SimulatedProvider(faults=[Fault("server_error")]) as bad,
+        SimulatedProvider(ttft_ms=1) as good,
+    ):
         config = {
             "deployments": {"bad": bad.deployment(), "good": good.deployment()},
             "groups": {"one": {"deployments": ["bad"]}, "two": {"deployments": ["good"]}},
