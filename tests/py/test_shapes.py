@@ -140,7 +140,7 @@ def test_what_nobody_else_has_is_refused_by_name(claude: Listener) -> None:
     [
         ({"messages": "hi"}, "messages"),
         ({"messages": [{"role": "user", "content": 5}]}, r"messages\[0\].content"),
-        ({"messages": [{"role": "system", "content": "x"}]}, r"messages\[0\].role"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, r"messages\[0\].role"),
     ],
 )
 def test_a_malformed_body_is_the_callers_error(router: Router, body: Any, path: str) -> None:

@@ -72,6 +72,7 @@ void read_quirks(const Value& table, Quirks& target) {
   read_flag(*quirks, "stream_usage", target.stream_usage);
   read_flag(*quirks, "developer_role", target.developer_role);
   read_flag(*quirks, "requires_terminator", target.requires_terminator);
+  read_flag(*quirks, "extras", target.extras);
   read_text(*quirks, "reasoning_summary", target.reasoning_summary);
   read_texts(*quirks, "unsupported", target.unsupported);
   read_texts(*quirks, "keeps", target.keeps);

@@ -69,6 +69,9 @@ struct Quirks {
   std::vector<std::pair<std::string, std::string>> rename;
   // What it takes beside the members that chat completions have: MessageExtra slugs.
   std::vector<std::string> keeps = {"reasoning", "reasoning_content"};
+  // It may take more than OpenAI does: other parameters, pictures in what a tool gave. Asked of requests
+  // of other APIs alone; what callers of chat completions say passes in any case.
+  bool extras = true;
   std::string reasoning_summary;  // of Responses: what is asked for; empty: none
 };
 

@@ -96,6 +96,9 @@ constexpr std::array kQuirkFields = {
     Field{
         "keeps", &kExtras,
         "members of messages that it takes beside OpenAI's; default reasoning, reasoning_content"},
+    Field{"extras", &kFlag,
+          "takes more than OpenAI: other parameters, pictures of tools; asked for callers of other "
+          "APIs; default true"},
     Field{"reasoning_summary", &kSummary,
           "of responses: asks for readable reasoning; default: not asked for"},
 };

@@ -25,6 +25,11 @@ void write_openai_messages(wire::JsonWriter& writer, wire::JsonView messages, co
 void write_openai_tools(wire::JsonWriter& writer, wire::JsonView tools, const Quirks& quirks,
                         Losses& losses);
 
+// The body of a caller of another API (facts.shape) without what chat completions have no place for,
+// which goes to `losses`; of no use where that holds an error. `quirks` say what the provider takes
+// beside OpenAI's.
+std::string without_foreign(const ChatRequest& request, const Quirks& quirks, Losses& losses);
+
 // A checked reply with its content as one text, and its thinking as `reasoning_content`.
 std::string openai_to_openai(wire::JsonView reply);
 

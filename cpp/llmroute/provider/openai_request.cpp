@@ -25,9 +25,16 @@ class OpenAiEncoder {
     out_.reserve(request_.body.size() + kRoomForChanges);
     writer_.begin_object().key("model").string(deployment_.model);
     const Facts& facts = request_.facts;
-    const std::string_view body = request_.body;
-    const auto messages =
-        body.substr(facts.messages_begin, facts.messages_end - facts.messages_begin);
+    std::string_view body = request_.body;
+    auto messages = body.substr(facts.messages_begin, facts.messages_end - facts.messages_begin);
+    std::string carried;
+    if (facts.shape != Shape::chat) {
+      Losses losses("openai", request_.options.drop_unsupported, dropped_);
+      carried = without_foreign(request_, deployment_.quirks, losses);
+      if (losses.error()) return *losses.error();
+      body = carried;
+      messages = {};
+    }
     for (auto m = JsonView(body).first_member(messages); m; m = m.next()) {
       auto written = member(m);
       if (!written) return written.error();

@@ -130,8 +130,12 @@ class MessagesReader {
       write_user(content);
     } else if (role.equals("assistant")) {
       write_assistant(content);
+    } else if (role.equals("system")) {
+      w_.begin_object().key("role").string("system").key("content");
+      write_parts(content);
+      w_.end_object();
     } else {
-      fail("role must be user or assistant", ".role");
+      fail("role must be user, assistant or system", ".role");
     }
   }
 
@@ -164,7 +168,7 @@ class MessagesReader {
     const JsonView type = block["type"];
     const JsonView source = block["source"];
     if (type.equals("tool_result")) return;
-    if (type.equals("image")) {
+    if (type.equals("image") && (source["type"].equals("base64") || source["url"].is_string())) {
       w_.begin_object().key("type").string("image_url").key("image_url").begin_object();
       w_.key("url");
       write_source(source);

@@ -216,7 +216,8 @@ TEST(ParseConfig, QuirksRenameAndKeep) {
       "rename": {"seed": "random_seed", "user": "user_id"}, "keeps": []}}},
       "deployments": {"a": {"provider": "p", "model": "m"},
                       "b": {"provider": "p", "model": "m", "quirks": {"rename": {"n": "count"},
-                            "keeps": ["cache_control"], "reasoning_summary": "auto"}},
+                            "keeps": ["cache_control"], "extras": false,
+                            "reasoning_summary": "auto"}},
                       "c": {"base_url": "https://c/d?api-version=2024-10-21", "model": "m"}}})");
   using Names = std::vector<std::pair<std::string, std::string>>;
   const Quirks& a = deployment(inventory, "a").quirks;
@@ -226,10 +227,12 @@ TEST(ParseConfig, QuirksRenameAndKeep) {
   EXPECT_EQ(b.rename, (Names{{"n", "count"}}));
   EXPECT_EQ(b.keeps, std::vector<std::string>{"cache_control"});
   EXPECT_EQ(b.reasoning_summary, "auto");
+  EXPECT_FALSE(b.extras);
   const Deployment& c = deployment(inventory, "c");
   EXPECT_EQ(c.base_url, "https://c/d?api-version=2024-10-21");
   EXPECT_EQ(c.quirks.keeps, (std::vector<std::string>{"reasoning", "reasoning_content"}));
   EXPECT_EQ(c.quirks.reasoning_summary, "");
+  EXPECT_TRUE(c.quirks.extras);
 }
 
 TEST(ParseConfig, AnAddressMayBeEachCustomersOwn) {

@@ -48,6 +48,7 @@ Deployment deployment_of(const Ordered& test, const std::string& dialect) {
   d.quirks.max_tokens_field = options.value("max_tokens_field", "");
   d.quirks.reasoning_summary = options.value("reasoning_summary", "");
   d.quirks.keeps = options.value("keeps", d.quirks.keeps);
+  d.quirks.extras = options.value("extras", d.quirks.extras);
   const Ordered rename = options.value("rename", Ordered::object());
   for (const auto& [parameter, name] : rename.items()) {
     d.quirks.rename.emplace_back(parameter, name.get<std::string>());

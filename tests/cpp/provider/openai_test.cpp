@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "llmroute/provider/dialect.h"
 #include "llmroute/provider/openai_parts.h"
@@ -48,6 +49,87 @@ TEST(OpenAi, KeepsTheBytesOfMessagesThatOnlyMentionOthersMembers) {
   ASSERT_TRUE(encoded);
   EXPECT_NE(encoded->http.body.find(messages), std::string::npos) << encoded->http.body;
   EXPECT_TRUE(encoded->dropped_parameters.empty());
+}
+
+Result<Encoded> encode_for(Shape shape, const std::string& body, bool extras) {
+  ChatRequest request;
+  request.body = body;
+  request.facts.shape = shape;
+  Deployment d;
+  d.quirks.extras = extras;
+  return find_dialect("openai")->encode(request, d, Secret());
+}
+
+// By shape of the caller, and by whether the server takes more than OpenAI does: the path that is
+// refused; empty where all is sent.
+TEST(OpenAi, RefusesWhatOnlyTheCallersApiHas) {
+  struct Case {
+    std::string member;  // beside one message
+    std::string strict, lenient;
+  };
+  const std::vector<Case> cases = {
+      {R"("seed":1,"moderation":{},"prompt_cache_options":{})", "", ""},
+      {R"("top_k":5)", "top_k", ""},
+      {R"("chat_template_kwargs":{})", "chat_template_kwargs", ""},
+      {R"("previous_response_id":"r")", "previous_response_id", "previous_response_id"},
+      {R"("container":"c")", "container", "container"},
+      {R"("background":null)", "", ""},
+      {R"("cache_control":{"type":"ephemeral"})", "", ""},
+      {R"("tools":[{"type":"web_search_20250305","name":"w"}])", "tools", "tools"},
+      {R"("tools":[{"type":"custom","name":"w"}])", "tools", "tools"},
+      {R"("tool_choice":{"type":"file_search"})", "tool_choice", "tool_choice"},
+      {R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"tools":[{"type":"mcp"}]}})",
+       "tool_choice", "tool_choice"},
+      {R"("tool_choice":{"type":"function","function":{"name":"f"}})", "", ""},
+  };
+  for (const Case& c : cases) {
+    const std::string body = R"({"messages":[{"role":"user","content":"hi"}],)" + c.member + "}";
+    for (const bool extras : {false, true}) {
+      for (const Shape shape : {Shape::messages, Shape::responses, Shape::chat}) {
+        const auto encoded = encode_for(shape, body, extras);
+        const std::string path = shape == Shape::chat ? "" : extras ? c.lenient : c.strict;
+        ASSERT_EQ(encoded.has_value(), path.empty()) << body << extras;
+        if (encoded) continue;
+        EXPECT_EQ(encoded.error().path, path);
+        EXPECT_EQ(encoded.error().kind, ErrorKind::bad_request);
+      }
+    }
+  }
+}
+
+TEST(OpenAi, RefusesPartsThatHaveNoPlaceInAMessage) {
+  struct Case {
+    std::string role, part;
+    bool strict, lenient;  // it is sent
+  };
+  const std::string image = R"({"type":"image_url","image_url":{"url":"https://x/y.png"}})";
+  const std::vector<Case> cases = {
+      {"user", image, true, true},
+      {"tool", image, false, true},
+      {"assistant", image, false, false},
+      {"system", image, false, false},
+      {"assistant", R"({"type":"refusal","refusal":"no"})", true, true},
+      {"user", R"({"type":"refusal","refusal":"no"})", false, false},
+      {"user", R"({"type":"search_result"})", false, false},
+      {"user", R"({"type":"text"})", false, false},
+      {"user", R"("text")", false, false},
+      {"assistant", R"({"type":"web_search_tool_result"})", false, false},
+      {"tool", R"({"type":"tool_reference"})", false, false},
+  };
+  for (const Case& c : cases) {
+    const std::string body =
+        R"({"messages":[{"role":")" + c.role + R"(","content":[)" + c.part + "]}]}";
+    for (const bool extras : {false, true}) {
+      const auto encoded = encode_for(Shape::messages, body, extras);
+      ASSERT_EQ(encoded.has_value(), extras ? c.lenient : c.strict) << body << extras;
+      if (encoded) {
+        EXPECT_NE(encoded->http.body.find(c.part), std::string::npos) << encoded->http.body;
+      } else {
+        EXPECT_EQ(encoded.error().path, "messages[0].content");
+      }
+      EXPECT_TRUE(encode_for(Shape::chat, body, extras)) << "passed on as it came";
+    }
+  }
 }
 
 TEST(OpenAi, FindsOthersMembersHoweverTheyAreWritten) {

@@ -69,12 +69,34 @@ TEST(MessagesShape, TurnsKeepCallsResultsImagesAndThinking) {
     {"role": "assistant", "content": "done"}])"));
 }
 
+TEST(MessagesShape, ASystemPromptKeepsItsPlaceInTheConversation) {
+  const Json chat = chat_of(Shape::messages, Json::parse(R"({"system": "a", "messages": [
+    {"role": "user", "content": "hi"},
+    {"role": "system", "content": "from now on in French"},
+    {"role": "assistant", "content": "bon"},
+    {"role": "system", "content": [
+      {"type": "text", "text": "briefly", "cache_control": {"type": "ephemeral"}}]}]})"));
+  EXPECT_EQ(chat["messages"], Json::parse(R"([
+    {"role": "system", "content": "a"},
+    {"role": "user", "content": "hi"},
+    {"role": "system", "content": "from now on in French"},
+    {"role": "assistant", "content": "bon"},
+    {"role": "system", "content": [
+      {"type": "text", "text": "briefly", "cache_control": {"type": "ephemeral"}}]}])"));
+}
+
+TEST(MessagesShape, AnImageThatOnlyItsApiHasKeepsItsType) {
+  const Json chat = chat_of(Shape::messages, Json::parse(R"({"messages": [{"role": "user",
+    "content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}]})"));
+  EXPECT_EQ(chat["messages"][0]["content"][0]["type"], "image");
+}
+
 TEST(MessagesShape, WhatIsMalformedIsNamed) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"({})", "messages"},
       {R"({"messages": "hi"})", "messages"},
       {R"({"messages": [{"role": "user", "content": 5}]})", "messages[0].content"},
-      {R"({"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]})",
+      {R"({"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}]})",
        "messages[1].role"}};
   for (const auto& [body, path] : cases) {
     const auto chat = to_chat(Shape::messages, body);
