@@ -70,6 +70,12 @@ def table(counts: dict[str, str]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines += ["", "| dialect | providers of the catalogue |", "|---|---|"]
     lines += [f"| {d} | {', '.join(sorted(names))} |" for d, names in sorted(speakers.items())]
+    lines += ["", "| provider | headers of a call that it is sent |", "|---|---|"]
+    lines += [
+        f"| {name} | {', '.join(f'`{header}`' for header in entry['forward_headers'])} |"
+        for name, entry in sorted(providers.items())
+        if entry.get("forward_headers")
+    ]
     return "\n".join(lines)
 
 

@@ -11,10 +11,12 @@
 #include "json_body.h"
 #include "llmroute/analysis/facts.h"
 #include "llmroute/base/text.h"
+#include "llmroute/model/call_headers.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/policy/policy.h"
 #include "llmroute/provider/shapes.h"
 #include "llmroute/runtime/router.h"
+#include "llmroute/wire/http.h"
 #include "llmroute/wire/json.h"
 
 namespace llmroute::bindings {
@@ -312,6 +314,10 @@ Metadata read_headers(py::handle value) {
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   const auto same = [](const auto& a, const auto& b) { return a.first == b.first; };
   headers.erase(std::unique(headers.begin(), headers.end(), same), headers.end());
+  for (const auto& [name, text] : headers) {
+    const auto checked = wire::check_header(name, text);
+    if (!checked) invalid(checked.error().message, "headers." + ellipsize(name, 60));
+  }
   return headers;
 }
 
@@ -469,6 +475,9 @@ std::shared_ptr<RequestHandle> prepare_request(const CallArguments& call, std::s
     request->facts = value_or_raise(read(request->body));
   }
   request->facts.shape = shape;
+  if (asks_for_betas(request->options.headers)) {
+    request->facts.parameters.set(static_cast<std::size_t>(Parameter::beta_headers));
+  }
   auto handle = std::make_shared<RequestHandle>();
   handle->request = std::move(request);
   handle->seed = seed;

@@ -31,7 +31,8 @@ _KEY_LIFETIME_S = 1.0
 
 _NO_ACCOUNT = (None, None, None, None, None)
 
-# Of a call's keywords those that are for the core and no provider sees; the first four for rules.
+# Of a call's keywords those that are for the core, the first four for rules; a provider sees none but
+# the `headers` on its list.
 _FOR_CORE = frozenset(("tags", "headers", "region", "scores", "fallbacks"))
 
 # And those that say, in OpenRouter's words, which deployments are wished for.
@@ -160,6 +161,11 @@ class Shared:
         embed: bool = False,
     ) -> _core.Request:
         """Check the arguments of a call; what is wrong with them is raised here."""
+        if "extra_headers" in params:
+            from llmroute import _headers
+
+            both = ("headers", "extra_headers")
+            options = _headers.put(options, *((name, params.pop(name, None)) for name in both))
         if not _WISHES.isdisjoint(params):
             from llmroute import preferences
 

@@ -157,5 +157,6 @@ Parameter = Literal[
     "verbosity",
     "prompt_cache_key",
     "safety_identifier",
+    "beta_headers",
     "other",
 ]

@@ -178,10 +178,10 @@ class Router(Embeds, Operations, Judged, Lists, Shapes, Loads, Imported):
             Answer from the cache where it can; ask anyway and keep the answer; or neither.
         **params
             Parameters of OpenAI's chat completions: ``temperature``, ``tools``,
-            ``response_format`` ... None means not given. And what rules may look at, which no
-            provider sees: ``tags``, ``headers`` (of the call this one comes from), ``region`` (the
-            caller's), ``scores`` (numbers or words by name). And ``fallbacks``: names to try behind
-            `model`; OpenRouter's ``provider`` and ``models``: see docs/openrouter-fields.md.
+            ``response_format`` ... None means not given. And what rules look at: ``tags``,
+            ``headers`` (also ``extra_headers``; a provider gets those on its list, as
+            ``anthropic-beta``), ``region`` (the caller's), ``scores``. And ``fallbacks``: names to
+            try behind `model`; OpenRouter's ``provider``, ``models``: docs/openrouter-fields.md.
 
         Returns
         -------

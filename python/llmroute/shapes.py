@@ -11,6 +11,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from llmroute import _headers
 from llmroute._core import EventMaker, Result
 from llmroute._failure import error_of
 from llmroute._submit import call_options
@@ -179,8 +180,13 @@ def _prepare(
     """Check a body; what is wrong with it is raised here."""
     model = body.get("model")
     stream = bool(body.get("stream"))
-    text = json.dumps(dict(body), separators=(",", ":")).encode()
-    options = {**(options or {}), "shape": shape}
+    # What the SDKs take as keywords beside the body, wherever it stands here; never sent in it.
+    sent, options = dict(body), dict(options or {})
+    names = ("extra_headers", "betas") if shape == "messages" else ("extra_headers",)
+    given = [(name, place.pop(name, None)) for name in names for place in (sent, options)]
+    options = _headers.put(options, *given)
+    text = json.dumps(sent, separators=(",", ":")).encode()
+    options["shape"] = shape
     request = shared.prepare(text, model, stream, {}, options)
     return request, model or "", stream
 
@@ -203,6 +209,8 @@ class Shapes:
         priority: str | int | None = None,
         budget: str | None = None,
         cache: CacheUse | None = None,
+        betas: str | Iterable[str] | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> ShapedReply | Events:
         """Send one request in the shape of Anthropic's Messages API.
 
@@ -213,6 +221,11 @@ class Shapes:
             ``stream`` asks for events.
         deadline_ms, policy, exclude, drop_unsupported, attempts, metadata, priority, budget, cache
             See `Router.chat`.
+        betas : str or iterable of str, optional
+            As ``client.beta.messages`` takes them: the header ``anthropic-beta``. A deployment that
+            may not be sent it is dropped, or with `drop_unsupported` serves without.
+        extra_headers : mapping of str to str, optional
+            Headers of the call; a provider gets those on its list.
 
         Returns
         -------
@@ -238,6 +251,7 @@ class Shapes:
         """
         account = (metadata, priority, None, budget, cache)
         options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts, account)
+        options = {**(options or {}), "betas": betas, "extra_headers": extra_headers}
         return self._shaped("messages", body, options, policy, deadline_ms)
 
     def create_response(
@@ -253,6 +267,7 @@ class Shapes:
         priority: str | int | None = None,
         budget: str | None = None,
         cache: CacheUse | None = None,
+        extra_headers: Mapping[str, str] | None = None,
     ) -> ShapedReply | Events:
         """Send one request in the shape of OpenAI's Responses API.
 
@@ -264,6 +279,8 @@ class Shapes:
             ``conversation``) is carried to providers of the same API alone.
         deadline_ms, policy, exclude, drop_unsupported, attempts, metadata, priority, budget, cache
             See `Router.chat`.
+        extra_headers : mapping of str to str, optional
+            Headers of the call; a provider gets those on its list.
 
         Returns
         -------
@@ -287,6 +304,7 @@ class Shapes:
         """
         account = (metadata, priority, None, budget, cache)
         options = call_options(deadline_ms, policy, exclude, drop_unsupported, attempts, account)
+        options = {**(options or {}), "extra_headers": extra_headers}
         return self._shaped("responses", body, options, policy, deadline_ms)
 
     def _shaped(

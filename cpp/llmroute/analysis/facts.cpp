@@ -91,7 +91,7 @@ class FactsReader : public wire::JsonEvents {
   void enter_member(std::string_view key) {
     parameter_.reset();
     if (always_carried(key)) return;
-    parameter_ = from_slug<Parameter>(key).value_or(Parameter::other);
+    parameter_ = parameter_of(key);
   }
 
   bool begin_member(bool object) {

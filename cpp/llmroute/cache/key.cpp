@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "llmroute/model/call_headers.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/wire/json_scan.h"
 
@@ -139,6 +140,17 @@ void add_options(Sha256& hash, const RequestOptions& options, bool by_priority) 
   }
 }
 
+void add_headers(Sha256& hash, const Metadata& headers, std::span<const std::string> forwarded) {
+  const auto counts = [forwarded](const auto& header) {
+    return is_beta_header(header.first) ||
+           std::binary_search(forwarded.begin(), forwarded.end(), header.first);
+  };
+  hash.number(static_cast<std::uint64_t>(std::count_if(headers.begin(), headers.end(), counts)));
+  for (const auto& header : headers) {
+    if (counts(header)) hash.text(header.first).text(header.second);
+  }
+}
+
 Digest digest_of(const Deployment& deployment) {
   Sha256 hash;
   hash.text(deployment.name).text(deployment.provider).text(deployment.model);
@@ -146,6 +158,8 @@ Digest digest_of(const Deployment& deployment) {
   hash.text(deployment.unsupported.to_string()).text(deployment.quirks.max_tokens_field);
   hash.number(deployment.headers.size());
   for (const auto& [name, value] : deployment.headers) hash.text(name).text(value);
+  hash.number(deployment.forward_headers.size());
+  for (const std::string& name : deployment.forward_headers) hash.text(name);
   return hash.finish();
 }
 
@@ -222,6 +236,15 @@ Digest fingerprint_of(const Inventory& inventory, const std::vector<Digest>& fin
   return hash.finish();
 }
 
+std::vector<std::string> forwarded_headers(const Inventory& inventory) {
+  std::vector<std::string> out;
+  for (const Deployment& deployment : inventory.deployments) {
+    out.insert(out.end(), deployment.forward_headers.begin(), deployment.forward_headers.end());
+  }
+  tidy_header_names(out);
+  return out;
+}
+
 std::optional<std::string_view> partition_of(const std::optional<CountedBy>& by,
                                              const Metadata& metadata) {
   if (!by || by->scope == Scope::all || by->scope == Scope::group) return std::string_view();
@@ -244,6 +267,7 @@ std::optional<Key> request_key(const ChatRequest& request, const Asked& asked) {
   hash.update({reinterpret_cast<const char*>(asked.fingerprint.data()), asked.fingerprint.size()});
   hash.update({reinterpret_cast<const char*>(asked.fence.data()), asked.fence.size()});
   add_options(hash, request.options, asked.by_priority);
+  add_headers(hash, request.options.headers, asked.forwarded);
   for (const Part& member : reader.members) {
     if (member.dropped) continue;
     std::size_t size = 0;

@@ -1,7 +1,7 @@
 // The canonical key of a request: equal keys may be given the same answer.
 //
 // A SHA-256 over the partition (a tenant), the group with the models that may answer for it, the
-// options that choose among these, and the body: its top-level members in order of their names,
+// options that choose among these, the headers of the call that are sent on, and the body: its top-level members in order of their names,
 // without explicit nulls, without white space outside of strings, and without members that change no
 // answer (kIgnoredMembers). Nested objects count as they are written apart from white space: another
 // order of their members, another spelling of a number or an escape is another key, which costs a
@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -52,6 +54,9 @@ Digest fingerprint_of(const Inventory& inventory, const std::vector<Digest>& fin
 std::optional<std::string_view> partition_of(const std::optional<CountedBy>& by,
                                              const Metadata& metadata);
 
+// The headers of a call that any deployment may be sent, sorted: a call may name groups of its own.
+std::vector<std::string> forwarded_headers(const Inventory& inventory);
+
 struct Asked {
   std::string_view partition;
   std::string_view group;  // its resolved name
@@ -59,6 +64,9 @@ struct Asked {
   // Members of the group are for some priorities only, so that the priority decides who may answer.
   bool by_priority = false;
   Digest fence{};  // of the constraints that hold for the request
+  // Headers that a deployment may be sent, sorted; they count, and so do betas that nobody takes: what asks
+  // for one is not given the answer to a request that did not.
+  std::span<const std::string> forwarded = {};
 };
 
 // Nothing where the answer could not be kept whole: with sound; and streamed, with several choices,

@@ -20,6 +20,9 @@ struct Provider {
   std::string base_url;
   std::vector<SecretSource> keys;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::string> forward_headers;
+  bool own_headers_too =
+      true;  // those of its dialect; false: the configuration gives the whole list
   std::string proxy;
   std::string ca_file;
   Quirks quirks;
@@ -38,6 +41,8 @@ void read_base_url(const Value& table, std::string& target);
 Result<void> read_keys(const Value& table, const std::string& path,
                        std::vector<SecretSource>& target);
 void read_headers(const Value& table, std::vector<std::pair<std::string, std::string>>& target);
+// Replaces the list; false where the table has none.
+bool read_forward_headers(const Value& table, std::vector<std::string>& target);
 void read_quirks(const Value& table, Quirks& target);
 void read_timeouts(const Value& table, Timeouts& target);
 

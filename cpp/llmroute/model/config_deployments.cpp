@@ -25,6 +25,8 @@ Deployment from_provider(std::string_view name, const Provider& provider) {
   out.base_url = provider.base_url;
   out.keys = provider.keys;
   out.headers = provider.headers;
+  out.forward_headers = provider.forward_headers;
+  out.own_headers_too = provider.own_headers_too;
   out.proxy = provider.proxy;
   out.ca_file = provider.ca_file;
   out.quirks = provider.quirks;
@@ -65,6 +67,7 @@ Result<void> read_own_fields(const Value& table, const std::string& path, const 
   read_base_url(table, target.base_url);
   if (auto keys = read_keys(table, path, target.keys); !keys) return keys;
   read_headers(table, target.headers);
+  if (read_forward_headers(table, target.forward_headers)) target.own_headers_too = false;
   read_text(table, "proxy", target.proxy);
   read_text(table, "ca_file", target.ca_file);
   read_quirks(table, target.quirks);

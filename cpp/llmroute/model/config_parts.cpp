@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "llmroute/base/text.h"
+#include "llmroute/model/call_headers.h"
 #include "llmroute/model/config_build.h"
 
 namespace llmroute::config {
@@ -64,6 +65,13 @@ void read_headers(const Value& table, std::vector<std::pair<std::string, std::st
   }
 }
 
+bool read_forward_headers(const Value& table, std::vector<std::string>& target) {
+  if (table.find("forward_headers") == nullptr) return false;
+  read_texts(table, "forward_headers", target);
+  tidy_header_names(target);
+  return true;
+}
+
 void read_quirks(const Value& table, Quirks& target) {
   const Value* quirks = table.find("quirks");
   if (quirks == nullptr) return;
@@ -124,6 +132,8 @@ Result<Providers> read_providers(const Value& catalogue, const Value& own) {
       read_base_url(table, provider.base_url);
       if (auto keys = read_keys(table, path, provider.keys); !keys) return keys.error();
       read_headers(table, provider.headers);
+      const bool stated = read_forward_headers(table, provider.forward_headers);
+      if (stated && source == &own) provider.own_headers_too = false;
       read_text(table, "proxy", provider.proxy);
       read_text(table, "ca_file", provider.ca_file);
       read_quirks(table, provider.quirks);

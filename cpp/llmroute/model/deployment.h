@@ -83,6 +83,10 @@ struct Deployment {
   std::string base_url;            // without trailing slash
   std::vector<SecretSource> keys;  // a pool; empty: no key needed
   std::vector<std::pair<std::string, std::string>> headers;  // extra, already checked
+  // Headers of the call that it is sent: names in lower case, sorted. Complete once resolve_dialects
+  // has added what its dialect has anyway, unless the configuration gives all of them itself.
+  std::vector<std::string> forward_headers;
+  bool own_headers_too = true;
   std::string region;
   std::string retention;
   std::optional<bool> training;  // whether prompts are trained on; absent: unknown, the worst

@@ -21,14 +21,20 @@
 namespace llmroute {
 
 // Parameters of the chat completions API that a dialect may be unable to carry. `model`, `messages`
-// and `stream` are not here: they are always carried.
+// and `stream` are not here: they are always carried. `beta_headers` are no member of the body but
+// headers of the call (call_headers.h), which a provider may be unable to take just as well.
 LLMROUTE_ENUM(Parameter, temperature, top_p, max_tokens, max_completion_tokens, stop, n, seed,
               tools, tool_choice, parallel_tool_calls, response_format, logprobs, top_logprobs,
               logit_bias, frequency_penalty, presence_penalty, reasoning_effort, user, metadata,
               store, service_tier, stream_options, modalities, audio, prediction,
               web_search_options, functions, function_call, verbosity, prompt_cache_key,
-              safety_identifier, other);
+              safety_identifier, beta_headers, other);
 using ParameterSet = std::bitset<slugs<Parameter>().size()>;
+// What a member of the body is; `other` for those that have no name here.
+inline Parameter parameter_of(std::string_view key) {
+  const Parameter found = from_slug<Parameter>(key).value_or(Parameter::other);
+  return found == Parameter::beta_headers ? Parameter::other : found;
+}
 
 // What a request needs of a model.
 LLMROUTE_ENUM(Capability, tools, vision, json_schema, audio, files, embeddings);
@@ -39,7 +45,7 @@ LLMROUTE_ENUM(Shape, chat, responses, messages);
 
 // Read once from the body by analysis::read_facts; filters and policies look only here.
 struct Facts {
-  ParameterSet parameters;  // present in the body with a value other than null
+  ParameterSet parameters;  // present in the body with a value other than null; and beta_headers
   CapabilitySet needs;
   // Other than chat: a deployment of this shape gets the body as it came, so it carries all of it.
   Shape shape = Shape::chat;
@@ -101,7 +107,7 @@ struct RequestOptions {
   std::string budget;        // a budget it also counts against; empty: none
   std::string rule_budget;   // another one, by a rule
   CacheUse cache = CacheUse::use;
-  // What rules may look at, beside the body; never sent to a provider.
+  // What rules may look at, beside the body; not sent to a provider, but for headers on its list.
   std::vector<std::string> tags;      // sorted, each once
   Metadata headers;                   // of the call it came with, names in lower case, sorted
   std::string region;                 // the caller's; empty: unknown

@@ -41,6 +41,8 @@ constexpr Shape kMetricsUrl = text_of(check_metrics_url);
 constexpr Shape kMetric = text_of(check_metric);
 constexpr Shape kHeaderValue = text_of(check_header_value);
 constexpr Shape kHeaders = map_of(kHeaderValue, 64, check_header_name);
+constexpr Shape kForwardHeader = text_of(check_forward_header);
+constexpr Shape kForwardHeaders = list_of(kForwardHeader, 0, 64);
 constexpr Shape kTags = list_of(kPlain, 0, 64);
 constexpr Shape kReferences = list_of(kName, 0, kMaxReferences);
 constexpr Shape kMilliseconds = number_of(Kind::number, 0, kDayMs);
@@ -111,6 +113,10 @@ constexpr std::array kProviderFields = {
     Field{"api_key", &kSecret, "env:NAME, file:PATH or the key; for all its deployments"},
     Field{"api_keys", &kSecrets, "a pool of them"},
     Field{"headers", &kHeaders, "extra headers of every request"},
+    Field{
+        "forward_headers", &kForwardHeaders,
+        "headers of a call that are sent on, and no others; default: the catalogue's and those of "
+        "the dialect, such as anthropic-beta"},
     Field{"proxy", &kProxy, "URL of an explicit proxy"},
     Field{"ca_file", &kPlain, "CA bundle; default: SSL_CERT_FILE, then the system's"},
     Field{"quirks", &kQuirks, "how it differs from its dialect"},
@@ -169,6 +175,8 @@ constexpr std::array kDeploymentFields = {
           "not stated, as azure/gpt-4o; default: provider/model, at the provider's own base_url"},
     Field{"timeouts", &kTimeoutOverrides, "instead of those in [resilience.timeouts]"},
     Field{"headers", &kHeaders, "extra headers; added to the provider's"},
+    Field{"forward_headers", &kForwardHeaders,
+          "headers of a call that are sent on, and no others; default: the provider's"},
     Field{"proxy", &kProxy, "URL of an explicit proxy; default: the provider's"},
     Field{"ca_file", &kPlain, "CA bundle; default: the provider's"},
     Field{"quirks", &kQuirks, "instead of single quirks of the provider"},

@@ -90,8 +90,7 @@ std::string check_plain(std::string_view text) {
 }
 
 std::string check_parameter(std::string_view text) {
-  const auto known = from_slug<Parameter>(text);
-  return known && *known != Parameter::other ? "" : "is no parameter of chat completions";
+  return parameter_of(text) != Parameter::other ? "" : "is no parameter of chat completions";
 }
 
 std::string check_name(std::string_view text) {
@@ -194,6 +193,31 @@ std::string check_header_name(std::string_view text) {
   }
   const bool reserved = std::find(kReserved.begin(), kReserved.end(), lower) != kReserved.end();
   return reserved ? "cannot be given: it is written for each request" : "";
+}
+
+std::string check_forward_header(std::string_view text) {
+  // What the transport and the dialects write themselves, what only concerns one connection, and what
+  // says who asks: a caller's would contradict ours, or hand its own key to somebody else.
+  static constexpr std::array<std::string_view, 15> kOurs = {
+      "accept",     "accept-encoding",      "date",     "expect",
+      "forwarded",  "keep-alive",           "te",       "trailer",
+      "upgrade",    "user-agent",           "via",      "x-amz-content-sha256",
+      "x-amz-date", "x-amz-security-token", "x-real-ip"};
+  static constexpr std::array<std::string_view, 9> kKeys = {
+      "api-key", "apikey",   "authorization", "cookie",          "credential",
+      "secret",  "password", "access-key",    "subscription-key"};
+  const std::string lower = to_lower(text);
+  const auto within = [&lower](std::string_view part) { return lower.find(part) != lower.npos; };
+  if (std::any_of(kKeys.begin(), kKeys.end(), within) || lower.ends_with("-token")) {
+    return "carries a key, which stays with the call; use api_key";
+  }
+  const std::string fault = check_header_name(text);
+  if (!fault.empty()) return fault;
+  const bool ours = std::find(kOurs.begin(), kOurs.end(), lower) != kOurs.end();
+  if (ours || lower.starts_with("proxy-") || lower.starts_with("x-forwarded-")) {
+    return "cannot be sent on: it belongs to one connection, or is written for each request";
+  }
+  return {};
 }
 
 std::string check_header_value(std::string_view text) {

@@ -24,6 +24,8 @@ Fitness fitness_of(const Deployment& deployment) {
   const Price& price = deployment.price;
   Fitness fitness;
   fitness.unsupported = deployment.unsupported;
+  fitness.unsupported.reset(static_cast<std::size_t>(Parameter::beta_headers));
+  fitness.forward_headers = &deployment.forward_headers;
   fitness.lacks = deployment.lacks;
   for (const Shape shape : {Shape::messages, Shape::responses}) {
     if (provider::dialect_of(shape) == deployment.dialect) fitness.shape = shape;
@@ -52,8 +54,8 @@ double expected_usd(const Price& price, const Facts& facts, const health::Hot& h
                                         : cost.usd.value();
 }
 
-health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness,
-                            float token_ratio) {
+health::Admission check_fit(const Facts& facts, const RequestOptions& options,
+                            const Fitness& fitness, float token_ratio) {
   const CapabilitySet missing = facts.needs & fitness.lacks;
   if (missing.any()) {
     return {reason_of(static_cast<Capability>(first_set(missing))), 0, 0};
@@ -62,8 +64,12 @@ health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fit
     return {Reason::embedding_model_differs, 0, 0};
   }
   const ParameterSet unsupported = facts.parameters & fitness.unsupported;
-  if (unsupported.any() && !drop_unsupported && !as_it_came(facts.shape, fitness)) {
+  if (unsupported.any() && !options.drop_unsupported && !as_it_came(facts.shape, fitness)) {
     return {Reason::parameter_not_supported, static_cast<float>(first_set(unsupported)), 0};
+  }
+  // A body may go as it came; the list says which of the headers beside it go with it.
+  if (!options.drop_unsupported && !lets_betas_pass(*fitness.forward_headers, options.headers)) {
+    return {Reason::parameter_not_supported, static_cast<float>(Parameter::beta_headers), 0};
   }
   const std::int64_t asked = facts.max_output_tokens.value_or(Tokens{}).count;
   if (fitness.max_output_tokens > 0 && asked > fitness.max_output_tokens) {

@@ -4,21 +4,24 @@
 #include <cstdint>
 
 #include "llmroute/health/board.h"
+#include "llmroute/model/call_headers.h"
 #include "llmroute/model/request.h"
 
 namespace llmroute::policy {
 
 // What a deployment can do, as filters and prices need it: side by side in memory.
 struct Fitness {
-  ParameterSet unsupported;
+  ParameterSet unsupported;  // but for beta_headers, which go by the list below
   CapabilitySet lacks;
   Shape shape = Shape::chat;  // that its dialect speaks
   std::uint64_t embedding_model = 0;
-  std::int64_t context_tokens = 0;       // 0: unknown
-  std::int64_t max_output_tokens = 0;    // 0: unknown
-  double input_usd = 0, output_usd = 0;  // per token; not-a-number: unknown
-  bool plain_price = true;               // those two are all there is to it
+  std::int64_t context_tokens = 0;                            // 0: unknown
+  std::int64_t max_output_tokens = 0;                         // 0: unknown
+  double input_usd = 0, output_usd = 0;                       // per token; not-a-number: unknown
+  bool plain_price = true;                                    // those two are all there is to it
+  const std::vector<std::string>* forward_headers = nullptr;  // the deployment's
 };
+// The deployment must outlive what is returned.
 Fitness fitness_of(const Deployment& deployment);
 
 // True where the deployment gets a body of that shape as its caller wrote it.
@@ -38,9 +41,11 @@ inline std::int64_t scaled(std::int64_t tokens, float token_ratio) {
 // What a request asks of every candidate, read once per plan.
 class Demand {
  public:
-  explicit Demand(const Facts& facts)
+  // `headers`: of the call; they must outlive this object.
+  explicit Demand(const Facts& facts, const Metadata& headers)
       : needs_(facts.needs),
         parameters_(facts.parameters),
+        headers_(asks_for_betas(headers) ? &headers : nullptr),
         shape_(facts.shape),
         embedding_model_(facts.embedding_model),
         asked_(facts.max_output_tokens ? facts.max_output_tokens->count : 0),
@@ -52,6 +57,7 @@ class Demand {
   bool fits(const Fitness& fitness, float token_ratio = 1) const {
     return (needs_ & fitness.lacks).none() &&
            ((parameters_ & fitness.unsupported).none() || as_it_came(shape_, fitness)) &&
+           (headers_ == nullptr || lets_betas_pass(*fitness.forward_headers, *headers_)) &&
            (embedding_model_ == 0 || embedding_model_ == fitness.embedding_model) &&
            (fitness.max_output_tokens == 0 || asked_ <= fitness.max_output_tokens) &&
            (fitness.context_tokens == 0 || window(token_ratio) <= fitness.context_tokens);
@@ -70,15 +76,16 @@ class Demand {
 
   CapabilitySet needs_;
   ParameterSet parameters_;
+  const Metadata* headers_;  // null: without betas
   Shape shape_;
   std::uint64_t embedding_model_;
   std::int64_t asked_;
   double input_, output_;
 };
 
-// What the request needs against what the deployment is: capabilities, parameters, context length.
-// Does not change during a request. `kept` or the first reason found.
-health::Admission check_fit(const Facts& facts, bool drop_unsupported, const Fitness& fitness,
-                            float token_ratio = 1);
+// What the request needs against what the deployment is: capabilities, parameters, betas, context
+// length. Does not change during a request. `kept` or the first reason found.
+health::Admission check_fit(const Facts& facts, const RequestOptions& options,
+                            const Fitness& fitness, float token_ratio = 1);
 
 }  // namespace llmroute::policy

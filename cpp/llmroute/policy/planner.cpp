@@ -187,7 +187,7 @@ void Planner::consider(GroupIndex group, const ChatRequest& request, const healt
                        Instant now, const cache::Preference& preference,
                        std::vector<CandidateRecord>& records) {
   ranked_.clear();
-  const Demand demand(request.facts);
+  const Demand demand(request.facts, request.options.headers);
   const std::span<const Place> places = places_[group];
   records.reserve(records.size() + places.size());
   // What does not change goes into locals: a store into a record could else be one into a member.
@@ -248,7 +248,7 @@ health::Admission Planner::judge(DeploymentIndex d, const ChatRequest& request,
       !cache::same_account(deployments[d], deployments[*preference.bound])) {
     return {Reason::bound_elsewhere, 0, 0};
   }
-  return check_fit(request.facts, options.drop_unsupported, fitness_[d], token_ratio);
+  return check_fit(request.facts, options, fitness_[d], token_ratio);
 }
 
 void Planner::credit(const cache::Preference& preference, const health::Board& board,

@@ -21,6 +21,10 @@ class Anthropic final : public Dialect {
  public:
   std::string_view name() const override { return "anthropic"; }
 
+  std::vector<std::string_view> own_headers(const Deployment&) const override {
+    return {"anthropic-beta"};
+  }
+
   ParameterSet unsupported() const override {
     using enum Parameter;
     return parameter_set({seed, logprobs, top_logprobs, logit_bias, frequency_penalty,
@@ -41,7 +45,7 @@ class Anthropic final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/messages");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     if (!encoded.http.headers.find("anthropic-version")) {
       encoded.http.headers.add("anthropic-version", "2023-06-01");
     }

@@ -42,6 +42,12 @@ class Bedrock final : public Dialect {
     return finish(std::move(encoded), std::move(*body), request, deployment, key, now);
   }
 
+  std::vector<std::string_view> own_headers(const Deployment& deployment) const override {
+    const BedrockModel model(deployment.model);
+    if (!model.claude() && !model.opaque()) return {};
+    return {kBedrockBetaHeader};
+  }
+
   std::variant<ReplySummary, Failure> read_reply(std::string_view body) const override {
     if (auto failure = check_reply_json(body)) return *failure;
     const JsonView reply(body);
@@ -103,8 +109,9 @@ class Bedrock final : public Dialect {
   static Result<Encoded> finish(Encoded encoded, std::string body, const ChatRequest& request,
                                 const Deployment& deployment, const Secret& key, WallTime now) {
     encoded.http.body = std::move(body);
-    add_common_headers(encoded.http.headers, request, deployment,
-                       "application/vnd.amazon.eventstream");
+    // Before the signature, which covers the headers as well.
+    add_common_headers(encoded, request, deployment, "application/vnd.amazon.eventstream",
+                       kBedrockBetaHeader);
     const auto authorized = authorize_bedrock(encoded.http, deployment, key, now);
     if (!authorized) return authorized.error();
     return encoded;

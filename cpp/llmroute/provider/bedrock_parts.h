@@ -32,6 +32,9 @@ struct BedrockModel {
   bool takes_thinking() const { return claude() || opaque(); }
 };
 
+// What Anthropic's own API has as a header is a member of additionalModelRequestFields here.
+inline constexpr std::string_view kBedrockBetaHeader = "anthropic-beta";
+
 // The body of POST /model/{id}/converse. What the dialect cannot carry is an error of kind
 // bad_request, or is added to `dropped` where the caller allows it.
 Result<std::string> encode_bedrock(const ChatRequest& request, const Deployment& deployment,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "llmroute/model/call_headers.h"
 #include "llmroute/model/defaults.h"
 #include "llmroute/provider/anthropic_parts.h"
 #include "llmroute/provider/bedrock_parts.h"
@@ -70,6 +71,7 @@ class BedrockEncoder {
     write_tools();
     write_output();
     write_labels();
+    write_betas();
     if (!fields_.empty()) w_.key("additionalModelRequestFields").raw("{" + fields_ + "}");
     w_.end_object();
     if (losses_.error()) return *losses_.error();
@@ -346,6 +348,17 @@ class BedrockEncoder {
       w.key(m.key_view().string()).raw(m.value().raw());
     });
     if (!labels.empty()) w_.key("requestMetadata").raw("{" + labels + "}");
+  }
+
+  // --- betas ------------------------------------------------------------------------------------
+
+  void write_betas() {
+    if (!lets_pass(deployment_.forward_headers, kBedrockBetaHeader)) return;
+    const auto betas = entries_of(find_metadata(request_.options.headers, kBedrockBetaHeader));
+    if (betas.empty()) return;
+    fields_writer_.key("anthropic_beta").begin_array();
+    for (const std::string_view beta : betas) fields_writer_.string(beta);
+    fields_writer_.end_array();
   }
 
   const ChatRequest& request_;

@@ -49,7 +49,7 @@ ChatBody::ChatBody(const ChatRequest& request, const ParameterSet& unsupported, 
       continue;
     }
     const std::string key = m.key_view().string();
-    const Parameter parameter = from_slug<Parameter>(key).value_or(Parameter::other);
+    const Parameter parameter = parameter_of(key);
     if (unsupported.test(static_cast<std::size_t>(parameter))) {
       const std::string quoted = "\"" + key + "\"";
       losses.cannot_carry(key.empty() ? quoted : key, "the parameter " + quoted);

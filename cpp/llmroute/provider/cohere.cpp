@@ -53,7 +53,7 @@ class Cohere final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/v2/chat");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }
@@ -91,7 +91,7 @@ class Cohere final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/v2/embed");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }

@@ -17,10 +17,16 @@ namespace llmroute::provider {
 inline constexpr std::string_view kUserAgent = "llmroute/0.1";
 
 // Content type, accept (`stream_type` where a stream is asked for) and user agent, then the
-// deployment's own headers.
-void add_common_headers(wire::Headers& headers, const ChatRequest& request,
-                        const Deployment& deployment,
-                        std::string_view stream_type = "text/event-stream");
+// deployment's own headers, then those of the call that are on its list. A beta that the call asks
+// for and that is not on the list is dropped and listed; filters let that happen only where the caller
+// allows it. `in_body`: one that the dialect writes elsewhere.
+void add_common_headers(Encoded& encoded, const ChatRequest& request, const Deployment& deployment,
+                        std::string_view stream_type = "text/event-stream",
+                        std::string_view in_body = {});
+
+// Completes Deployment::forward_headers and marks deployments that take no betas. ErrorKind::config
+// where the list names the header of the key.
+Result<void> resolve_headers(const Dialect& dialect, Deployment& deployment);
 
 // The key, where there is one: in `header` or the one that the quirks name; "authorization" takes it
 // as a bearer token.

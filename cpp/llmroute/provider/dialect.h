@@ -60,6 +60,8 @@ class Dialect {
   virtual std::string_view name() const = 0;
   // Parameters that this wire format has no place for.
   virtual ParameterSet unsupported() const = 0;
+  // Headers of a call that whoever speaks this wire format takes, in lower case. By default none.
+  virtual std::vector<std::string_view> own_headers(const Deployment&) const { return {}; }
 
   // Turns the caller's body into an HTTP request for this deployment. The body was validated
   // (JSON object, depth, UTF-8). Kinds: invalid_argument (the request itself is malformed, path
@@ -104,7 +106,9 @@ const Dialect* find_dialect(std::string_view name);
 std::span<const Dialect* const> dialects();
 
 // Marks in every deployment what its dialect and its provider's quirks cannot carry
-// (Deployment::unsupported, and embeddings in Deployment::lacks); ErrorKind::config for an unknown dialect or parameter slug.
+// (Deployment::unsupported, and embeddings in Deployment::lacks), and completes the list of headers
+// that it is sent. ErrorKind::config for an unknown dialect or parameter slug, and for a list that
+// names the header of the key.
 Result<void> resolve_dialects(Inventory& inventory);
 
 }  // namespace llmroute::provider

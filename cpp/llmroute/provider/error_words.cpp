@@ -171,8 +171,8 @@ std::optional<Parameter> parameter_named(std::string_view name) {
     snake += upper ? static_cast<char>(c - 'A' + 'a') : c;
   }
   if (snake == "stop_sequences") return Parameter::stop;
-  const auto parameter = from_slug<Parameter>(snake);
-  return parameter == Parameter::other ? std::nullopt : parameter;
+  const Parameter parameter = parameter_of(snake);
+  return parameter == Parameter::other ? std::nullopt : std::optional(parameter);
 }
 
 Lack lack_of(std::optional<Parameter> parameter) {

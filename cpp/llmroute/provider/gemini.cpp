@@ -129,7 +129,7 @@ class Gemini final : public Dialect {
                       const Secret& key, std::string_view method) {
     encoded.http.url =
         endpoint(deployment.base_url, gemini_model_path(deployment.model).append(method));
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "x-goog-api-key");
   }
 };

@@ -53,7 +53,7 @@ class Ollama final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/api/chat");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment, "application/x-ndjson");
+    add_common_headers(encoded, request, deployment, "application/x-ndjson");
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }
@@ -98,7 +98,7 @@ class Ollama final : public Dialect {
     w.end_object();
     if (losses.error()) return *losses.error();
     encoded.http.url = endpoint(deployment.base_url, "/api/embed");
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }

@@ -48,7 +48,7 @@ class OpenAi final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/chat/completions");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }
@@ -90,7 +90,7 @@ class OpenAi final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/embeddings");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }

@@ -34,9 +34,9 @@ Result<std::string> encode_openai_embeddings(const ChatRequest& request,
     const JsonView value = m.value();
     if (value.is_null() || m.key_is("model")) return;
     const std::string key = m.key_view().string();
-    const auto parameter = from_slug<Parameter>(key);
-    if (parameter && *parameter != Parameter::other &&
-        deployment.unsupported.test(static_cast<std::size_t>(*parameter))) {
+    const Parameter parameter = parameter_of(key);
+    if (parameter != Parameter::other &&
+        deployment.unsupported.test(static_cast<std::size_t>(parameter))) {
       losses.cannot_carry(key, "the parameter \"" + key + "\"");
       return;
     }

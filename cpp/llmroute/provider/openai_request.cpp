@@ -93,9 +93,9 @@ class OpenAiEncoder {
   }
 
   bool refused(const std::string& key) const {
-    const auto parameter = from_slug<Parameter>(key);
-    return parameter && *parameter != Parameter::other &&
-           deployment_.unsupported.test(static_cast<std::size_t>(*parameter));
+    const Parameter parameter = parameter_of(key);
+    return parameter != Parameter::other &&
+           deployment_.unsupported.test(static_cast<std::size_t>(parameter));
   }
 
   static bool is_max_tokens(const std::string& key) {

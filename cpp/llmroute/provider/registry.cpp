@@ -61,6 +61,7 @@ Result<void> resolve_dialects(Inventory& inventory) {
       }
       deployment.unsupported.set(static_cast<std::size_t>(*parameter));
     }
+    if (auto listed = resolve_headers(*dialect, deployment); !listed) return listed;
   }
   return {};
 }
@@ -69,22 +70,6 @@ ParameterSet parameter_set(std::initializer_list<Parameter> list) {
   ParameterSet set;
   for (Parameter parameter : list) set.set(static_cast<std::size_t>(parameter));
   return set;
-}
-
-void add_common_headers(wire::Headers& headers, const ChatRequest& request,
-                        const Deployment& deployment, std::string_view stream_type) {
-  headers.add("content-type", "application/json");
-  headers.add("accept", request.options.stream ? std::string(stream_type) : "application/json");
-  headers.add("user-agent", std::string(kUserAgent));
-  for (const auto& [name, value] : deployment.headers) headers.add(name, value);
-}
-
-void add_key(wire::Headers& headers, const Deployment& deployment, const Secret& key,
-             std::string_view header) {
-  if (key.empty()) return;
-  if (!deployment.quirks.key_header.empty()) header = deployment.quirks.key_header;
-  const bool bearer = equals_ignore_case(header, "authorization");
-  headers.add(std::string(header), bearer ? "Bearer " + key.reveal() : key.reveal());
 }
 
 std::string endpoint(std::string_view base_url, std::string_view path) {

@@ -46,7 +46,7 @@ class Responses final : public Dialect {
     if (!body) return body.error();
     encoded.http.url = endpoint(deployment.base_url, "/responses");
     encoded.http.body = std::move(*body);
-    add_common_headers(encoded.http.headers, request, deployment);
+    add_common_headers(encoded, request, deployment);
     add_key(encoded.http.headers, deployment, key, "authorization");
     return encoded;
   }

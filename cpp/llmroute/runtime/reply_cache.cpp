@@ -44,6 +44,7 @@ void ReplyCache::configure(InventoryPtr inventory) {
     rules = std::make_shared<CacheRules>();
     rules->spec = *inventory->cache.exact;
     rules->fingerprints = cache::fingerprints(*inventory);
+    rules->forwarded = cache::forwarded_headers(*inventory);
     rules->by_priority = has_priorities(*inventory);
     rules->inventory = std::move(inventory);
   }
@@ -73,7 +74,7 @@ CachePlan ReplyCache::plan(const ChatRequest& request, const policy::RuleBook& b
   const auto key = cache::request_key(
       request, {*partition, rules.inventory->groups[*group].name,
                 cache::fingerprint_of(*rules.inventory, rules.fingerprints, *group, options),
-                rules.by_priority, book.fence(request)});
+                rules.by_priority, book.fence(request), rules.forwarded});
   if (!key) return {};
   plan.key = *key;
   return plan;

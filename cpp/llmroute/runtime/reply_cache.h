@@ -25,8 +25,9 @@ namespace llmroute::runtime {
 struct CacheRules {
   InventoryPtr inventory;
   ExactCacheSpec spec;
-  std::vector<Digest> fingerprints;  // by group
-  bool by_priority = false;          // some members are for some priorities only
+  std::vector<Digest> fingerprints;    // by group
+  std::vector<std::string> forwarded;  // headers of a call that some deployment may be sent
+  bool by_priority = false;            // some members are for some priorities only
   // The longest answer that is kept.
   std::size_t largest() const { return spec.max_bytes / cache::Lru::kLargestShare; }
 };

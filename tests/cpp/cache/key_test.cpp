@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 namespace llmroute::cache {
 namespace {
@@ -121,6 +122,41 @@ TEST(RequestKey, DiffersByWhatChoosesTheModel) {
     o.priority = kBatch;
     o.attempts = 2;
   }));
+}
+
+TEST(RequestKey, CountsHeadersThatMayBeSent) {
+  const std::vector<std::string> forwarded = {"anthropic-beta", "x-title"};
+  std::set<Key> seen;
+  const auto distinct = [&](const Metadata& headers) {
+    ChatRequest request = request_of(kPlain);
+    request.options.headers = headers;
+    Asked asked;
+    asked.forwarded = forwarded;
+    const auto key = request_key(request, asked);
+    return key && seen.insert(*key).second;
+  };
+  EXPECT_TRUE(distinct({}));
+  EXPECT_TRUE(distinct({{"anthropic-beta", "a"}}));
+  EXPECT_TRUE(distinct({{"anthropic-beta", "b"}}));
+  EXPECT_TRUE(distinct({{"x-title", "a"}}));
+  EXPECT_TRUE(distinct({{"anthropic-beta", "a"}, {"x-title", "a"}}));
+  EXPECT_TRUE(distinct({{"openai-beta", "a"}})) << "that nobody takes it does not make it nothing";
+  // What stays here changes no answer.
+  EXPECT_FALSE(distinct({{"x-request-id", "1"}}));
+  EXPECT_FALSE(distinct({{"anthropic-beta", "a"}, {"x-request-id", "2"}}));
+}
+
+TEST(ForwardedHeaders, AreThoseOfAllDeployments) {
+  Inventory inventory;
+  for (const auto& names : std::vector<std::vector<std::string>>{{"b", "c"}, {"a", "b"}, {}}) {
+    inventory.deployments.emplace_back().forward_headers = names;
+    const auto d = static_cast<DeploymentIndex>(inventory.groups.size());
+    inventory.groups.emplace_back().members = {{d}};
+  }
+  EXPECT_EQ(forwarded_headers(inventory), (std::vector<std::string>{"a", "b", "c"}));
+  const auto before = fingerprints(inventory);
+  inventory.deployments[2].forward_headers = {"d"};
+  EXPECT_NE(fingerprints(inventory)[2], before[2]);
 }
 
 TEST(RequestKey, CountsThePriorityWhereItDecidesWhoMayAnswer) {

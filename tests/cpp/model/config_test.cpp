@@ -211,6 +211,24 @@ TEST(ParseConfig, ATableComesBeforeItsProvider) {
   EXPECT_EQ(local.timeouts->idle, milliseconds(3'000));  // as in resilience
 }
 
+TEST(ParseConfig, AListOfHeadersIsReplacedWhole) {
+  const Inventory inventory = parsed(R"({
+    "providers": {"p": {"base_url": "https://p", "forward_headers": ["X-B", "x-a", "X-A"]},
+                  "q": {"base_url": "https://q"}},
+    "deployments": {"inherits": {"provider": "p", "model": "m"},
+                    "own": {"provider": "p", "model": "m", "forward_headers": ["x-c"]},
+                    "none": {"provider": "p", "model": "m", "forward_headers": []},
+                    "usual": {"provider": "q", "model": "m"}}})");
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(deployment(inventory, "inherits").forward_headers, (Names{"x-a", "x-b"}));
+  EXPECT_EQ(deployment(inventory, "own").forward_headers, Names{"x-c"});
+  EXPECT_EQ(deployment(inventory, "none").forward_headers, Names{});
+  for (const char* name : {"inherits", "own", "none"}) {
+    EXPECT_FALSE(deployment(inventory, name).own_headers_too) << name;
+  }
+  EXPECT_TRUE(deployment(inventory, "usual").own_headers_too) << "its dialect's, whatever they are";
+}
+
 TEST(ParseConfig, QuirksRenameAndKeep) {
   const Inventory inventory = parsed(R"({"providers": {"p": {"base_url": "https://p", "quirks": {
       "rename": {"seed": "random_seed", "user": "user_id"}, "keeps": []}}},

@@ -49,6 +49,7 @@ inline constexpr char kWholeConfig[] = R"({
     "local": {"provider": "ollama", "model": "llama3", "base_url": "http://127.0.0.1:8000/v1/",
               "dialect": "openai", "api_key": "sk-local-literal", "proxy": "http://proxy:3128",
               "ca_file": "/etc/ca.pem", "headers": {"x-from": "table"},
+              "forward_headers": ["X-Tenant", "anthropic-beta"],
               "timeouts": {"ttft_ms": 500, "attempt_ms": 0},
               "quirks": {"stream_usage": true, "unsupported": ["logprobs"],
                          "max_tokens_field": "max_tokens", "requires_terminator": false}},
