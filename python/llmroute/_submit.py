@@ -31,8 +31,8 @@ _KEY_LIFETIME_S = 1.0
 
 _NO_ACCOUNT = (None, None, None, None, None)
 
-# Of a call's keywords those that are for the core, the first four for rules; a provider sees none but
-# the `headers` on its list.
+# Of a call's keywords those that are for the core, the first four for rules; a provider sees none
+# but the `headers` on its list.
 _FOR_CORE = frozenset(("tags", "headers", "region", "scores", "fallbacks"))
 
 # And those that say, in OpenRouter's words, which deployments are wished for.
