@@ -1,5 +1,6 @@
 #include "llmroute/wire/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -210,12 +211,36 @@ std::optional<std::int64_t> JsonView::integer() const {
   return static_cast<std::int64_t>(*real);
 }
 
+namespace {
+
+// Of a number that no double holds: whether it is too near to zero, not too far from it.
+bool vanishes(std::string_view number) {
+  const std::size_t e = number.find_first_of("eE");
+  const std::string_view digits = number.substr(0, e);
+  const std::size_t first = digits.find_first_of("123456789");
+  if (first == digits.npos) return true;
+  const std::size_t point = std::min(digits.find('.'), digits.size());
+  auto power = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+  if (e == number.npos) return power < 0;
+  std::string_view exponent = number.substr(e + 1);
+  if (exponent.front() == '+') exponent.remove_prefix(1);
+  std::int64_t given = 0;
+  const auto read = std::from_chars(exponent.data(), exponent.data() + exponent.size(), given);
+  constexpr std::int64_t kBeyondAllDigits = std::int64_t{1} << 40;
+  const bool far = read.ec != std::errc() || given > kBeyondAllDigits || given < -kBeyondAllDigits;
+  return far ? exponent.front() == '-' : power + given < 0;
+}
+
+}  // namespace
+
 std::optional<double> JsonView::number() const {
   if (type() != Type::number) return std::nullopt;
   double value = 0;
   const char* end = text_.data() + text_.size();
   const auto [past, error] = std::from_chars(text_.data(), end, value);
-  if (error != std::errc() || past != end) return std::nullopt;
+  if (past != end) return std::nullopt;
+  if (error == std::errc::result_out_of_range && vanishes(text_)) return 0.0;
+  if (error != std::errc()) return std::nullopt;
   return value;
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "llmroute/base/random.h"
 
@@ -73,6 +74,21 @@ TEST(JsonView, ReadsNumbers) {
   EXPECT_DOUBLE_EQ(JsonView("2.5e-1").number().value_or(0), 0.25);
   EXPECT_EQ(JsonView("true").boolean(), true);
   EXPECT_FALSE(JsonView("1").boolean());
+}
+
+TEST(JsonView, NumbersNearZeroAreZeroAndThoseBeyondAllAreNone) {
+  const std::string zeros(400, '0');
+  for (const std::string& text : std::vector<std::string>{
+           "1e-400", "-1e-400", "555554E-4525517777726", "1e-99999999999999999999",
+           "0." + zeros + "1", "0." + zeros + "1e+10", "123.5e-500", "0e-99999999999999999999",
+           "0.0e99999999999999999999"}) {
+    EXPECT_EQ(JsonView(text).number(), 0.0) << text;
+  }
+  for (const std::string& text :
+       std::vector<std::string>{"1e400", "-1e400", "1e99999999999999999999", "1" + zeros,
+                                "1" + zeros + "e-10", "12.5E+4525517777726"}) {
+    EXPECT_FALSE(JsonView(text).number().has_value()) << text;
+  }
 }
 
 TEST(JsonView, LongStringsAcrossVectorsAreSkippedWhole) {
