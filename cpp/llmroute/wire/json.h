@@ -57,7 +57,7 @@ class JsonView {
   // True without allocating where the string equals `text`.
   bool equals(std::string_view text) const;
   std::optional<std::int64_t> integer() const;  // numbers with an integral value in range
-  std::optional<double> number() const;  // the nearest one; nothing beyond the largest
+  std::optional<double> number() const;
   std::optional<bool> boolean() const;
 
   // Iteration: for (auto m = v.first_member(); m; m = m.next()) m.key(), m.value().
