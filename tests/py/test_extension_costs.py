@@ -104,7 +104,9 @@ TEST(Toy, IsADialect) {
   llmroute::Inventory inventory;
   inventory.deployments.emplace_back().dialect = "toy";
   EXPECT_TRUE(llmroute::provider::resolve_dialects(inventory));
-  EXPECT_EQ(inventory.deployments[0].unsupported, toy->unsupported());
+  llmroute::ParameterSet unsupported = toy->unsupported();
+  unsupported.set(static_cast<std::size_t>(llmroute::Parameter::beta_headers));  // it lists none
+  EXPECT_EQ(inventory.deployments[0].unsupported, unsupported);
 }
 """,
     },

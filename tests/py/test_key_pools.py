@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import llmroute
-from llmroute.testing import Fault, SimulatedProvider
+from llmroute.testing import Fault, ManualClock, SimulatedProvider
 
 KEYS = [f"sim-key-{i:02}" for i in range(20)]
 
@@ -55,10 +55,11 @@ def test_a_refused_key_is_tried_again_as_soon_as_its_variable_has_another_value(
     monkeypatch.setenv("LLMROUTE_TEST_POOL_KEY", "old-key")
     with SimulatedProvider(ttft_ms=1, api_keys=["new-key"]) as provider:
         table = provider.deployment() | {"api_key": "env:LLMROUTE_TEST_POOL_KEY"}
-        clock = llmroute.ManualClock()
+        clock = ManualClock()
         with llmroute.Router({"deployments": {"a": table}}, clock=clock) as router:
-            for _ in range(2):
-                with pytest.raises(llmroute.AuthenticationError):
-                    router.chat("hi", model="a")
+            with pytest.raises(llmroute.AuthenticationError):
+                router.chat("hi", model="a")
+            with pytest.raises(llmroute.NoCandidateError):
+                router.chat("hi", model="a")
             monkeypatch.setenv("LLMROUTE_TEST_POOL_KEY", "new-key")
             assert router.chat("hi", model="a").text

@@ -199,7 +199,7 @@ def test_pictures_of_a_stream_are_in_its_message() -> None:
     parts = [{"text": "here"}, {"inlineData": {"mimeType": "image/png", "data": "iVBO"}}]
     candidate = {"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}
     listener = Listener(f"data: {json.dumps({'candidates': [candidate]})}\n\n".encode())
-    table = {"provider": "gemini", "model": "gemini-3-pro-image", "api_key": "k"}
+    table = {"provider": "google", "model": "gemini-3-pro-image", "api_key": "k"}
     config = {"deployments": {"it": {**table, "base_url": listener.url}}}
     with llmroute.Router(config) as router, router.stream("draw", model="it") as stream:
         kinds = [delta.kind for delta in stream]
