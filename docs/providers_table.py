@@ -42,7 +42,7 @@ def counted() -> dict[str, str] | None:
     read: collections.Counter[str] = collections.Counter()
     there: collections.Counter[str] = collections.Counter()
     asked = replay.exchanges()
-    with replay.Replay(asked) as server, recorded.router_for(server, asked) as router:
+    with replay.Replay(asked) as server, replay.router_for(server, asked) as router:
         for exchange in asked:
             if recorded.INVENTED in exchange.id:
                 continue

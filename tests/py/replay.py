@@ -1,6 +1,6 @@
 """Recorded exchanges with real providers, served again over a socket, and read a second time.
 
-The readings here are made of `json` and loops, not of the router: they are what its decoders are
+The second readings are made of `json` and loops, not of the router: they are what its decoders are
 compared with.
 """
 
@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+from llmroute import Router
 
 FILE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "exchanges"
 RECORDED = FILE / "recorded.jsonl.gz"
@@ -144,11 +146,12 @@ class Replay:
         with connection, connection.makefile("rb") as reader:
             try:
                 while (line := reader.readline()).strip():
-                    self._answer(connection, reader, line.decode().split(" ")[1])
+                    self._answer(connection, reader, line.decode().split(" ")[:2])
             except (OSError, ValueError):
                 return
 
-    def _answer(self, connection: socket.socket, reader: Any, target: str) -> None:
+    def _answer(self, connection: socket.socket, reader: Any, asked: list[str]) -> None:
+        method, target = asked
         length = 0
         while (line := reader.readline().strip()) != b"":
             name, _, value = line.partition(b":")
@@ -157,7 +160,7 @@ class Replay:
         body = reader.read(length)
         _, pace, number, rest = target.split("/", 3)
         exchange = self._by_number[int(number)]
-        self._check(exchange, "/" + rest, body)
+        self._check(exchange, method, "/" + rest, body)
         pieces = list(self._pieces(exchange.body, pace))
         head = (
             f"HTTP/1.1 {exchange.status} X\r\ncontent-type: {exchange.content_type}\r\n"
@@ -181,14 +184,31 @@ class Replay:
             yield body[:size]
             body = body[size:]
 
-    def _check(self, exchange: Exchange, asked: str, body: bytes) -> None:
-        """What is asked for is what was recorded: the end of the path, the model."""
+    def _check(self, exchange: Exchange, method: str, asked: str, body: bytes) -> None:
+        """What is asked for is what was recorded: the method, the end of the path, the model."""
         path = unquote(asked.split("?")[0])
         named = exchange.dialect in {"gemini", "bedrock"} or (
             json.loads(body).get("model") == exchange.model
         )
-        if not unquote(exchange.path).endswith(path) or not named:
-            self.unasked.append(f"{exchange.id}: {asked} for {exchange.path}")
+        if method != "POST" or not unquote(exchange.path).endswith(path) or not named:
+            self.unasked.append(f"{exchange.id}: {method} {asked} for {exchange.path}")
+
+
+def router_for(replay: Replay, asked: list[Exchange], pace: str = "whole") -> Router:
+    """Make a router with a deployment for each exchange, ``d<number>``, which answers with it."""
+    deployments = {
+        f"d{x.number}": {
+            "provider": "openai",
+            "dialect": x.dialect,
+            "model": x.model,
+            "base_url": f"{replay.url}/{pace}/{x.number}",
+            "api_key": "sk-none",
+            "quirks": {"requires_terminator": x.dialect != "openai"},
+        }
+        for x in asked
+    }
+    settings: Any = {"deployments": deployments, "resilience": {"attempts": 1}}
+    return Router(settings)
 
 
 # --- the second reading ---------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from conftest import ROOT
 from llmroute import Router
 from llmroute._core import EventMaker
 from provider_probe import Listener
-from replay import RECORDED, Exchange, Replay, exchanges
+from replay import RECORDED, Exchange, Replay, exchanges, router_for
 
 pytestmark = pytest.mark.skipif(
     not openapi.FILE.exists(), reason="no description of OpenAI's API beside the source tree"
@@ -248,23 +248,6 @@ def test_what_is_sent_for_recorded_content_is_accepted(
 # --- answers --------------------------------------------------------------------------------------
 
 
-def routers(replay: Replay, asked: list[Exchange]) -> Router:
-    """Make a router with a deployment for each exchange, which then answers with it."""
-    deployments = {
-        f"d{x.number}": {
-            "provider": "openai",
-            "dialect": x.dialect,
-            "model": x.model,
-            "base_url": f"{replay.url}/whole/{x.number}",
-            "api_key": "sk-none",
-            "quirks": {"requires_terminator": x.dialect != "openai"},
-        }
-        for x in asked
-    }
-    settings: Any = {"deployments": deployments, "resilience": {"attempts": 1}}
-    return Router(settings)
-
-
 ANSWERS = (
     Known(
         r"CreateChatCompletionResponse from .* > \$\.choices\[\]\.message: 'refusal' is .*",
@@ -288,7 +271,7 @@ def test_answers_have_the_shape_that_was_asked_in(recorded: list[Exchange]) -> N
     """Whole and streamed, of every dialect; errors are for tests/py/test_recorded.py."""
     ledger = Ledger(ANSWERS)
     asked = [x for x in recorded if x.status == 200]
-    with Replay(asked) as replay, routers(replay, asked) as router:
+    with Replay(asked) as replay, router_for(replay, asked) as router:
         for exchange in asked:
             with contextlib.suppress(llmroute.LlmrouteError):
                 for name, value in one_of_a_kind(answers(router, exchange)):

@@ -18,7 +18,7 @@ import pytest
 import llmroute
 from llmroute import Router, StreamInterruptedError
 from llmroute._core import Usage
-from replay import RECORDED, Exchange, Replay, exchanges, put_together, read_whole
+from replay import RECORDED, Exchange, Replay, exchanges, put_together, read_whole, router_for
 
 pytestmark = pytest.mark.skipif(
     not RECORDED.exists(), reason="no recorded exchanges beside the source tree"
@@ -37,22 +37,6 @@ def recorded() -> list[Exchange]:
 def replay(recorded: list[Exchange]) -> Iterator[Replay]:
     with Replay(recorded) as server:
         yield server
-
-
-def router_for(replay: Replay, asked: list[Exchange], pace: str = "whole") -> Router:
-    deployments = {
-        f"d{x.number}": {
-            "provider": "openai",
-            "dialect": x.dialect,
-            "model": x.model,
-            "base_url": f"{replay.url}/{pace}/{x.number}",
-            "api_key": "sk-none",
-            "quirks": {"requires_terminator": x.dialect != "openai"},
-        }
-        for x in asked
-    }
-    settings: Any = {"deployments": deployments, "resilience": {"attempts": 1}}
-    return Router(settings)
 
 
 def calls_of(message: dict[str, Any]) -> list[tuple[str, Any]]:
