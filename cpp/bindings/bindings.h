@@ -108,7 +108,8 @@ class Ending {
   const std::string& openai() const;
   std::string text() const;
   // In a caller's own shape: as it came, where the provider speaks it too. Empty for no reply.
-  std::string shaped(const std::string& shape, std::int64_t created) const;
+  // `echo`: of the request, as provider::echo_of gives it.
+  std::string shaped(const std::string& shape, std::int64_t created, const std::string& echo) const;
 
   const DecisionPtr decision;
   const std::shared_ptr<const runtime::RawReply> reply;  // null for streams and failures

@@ -428,7 +428,9 @@ void read_native(ChatRequest& request, Shape shape, const CallArguments& call) {
   const auto valid = wire::validate_json(native, defaults::kMaxJsonDepth);
   if (!valid) invalid("is not JSON: " + valid.error().message, "body");
   if (!wire::JsonView(native).is_object()) invalid("must be a JSON object", "body");
-  request.body = value_or_raise(provider::to_chat(shape, native));
+  provider::ChatForm form = value_or_raise(provider::to_chat(shape, native));
+  request.body = std::move(form.body);
+  request.left_out = std::move(form.left_out);
   request.native = std::move(native);
 }
 
@@ -547,6 +549,11 @@ void bind_request(py::module_& module) {
                              [](const Handle& h) {
                                const std::string_view body = h.request->body;
                                return py::bytes(body.data(), body.size());
+                             })
+      .def_property_readonly("echo",
+                             [](const Handle& h) {
+                               const auto& request = *h.request;
+                               return provider::echo_of(request.facts.shape, request.native);
                              })
       .def_property_readonly("messages", &messages_of)
       .def_property_readonly("prompt_tokens",

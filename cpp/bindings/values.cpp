@@ -196,11 +196,12 @@ std::string Ending::text() const {
   return first.at("message", "content").string();
 }
 
-std::string Ending::shaped(const std::string& shape, std::int64_t created) const {
+std::string Ending::shaped(const std::string& shape, std::int64_t created,
+                           const std::string& echo) const {
   const Shape wanted = shape_of(shape);
   if (!reply) return {};
   if (reply->dialect == provider::dialect_of(wanted)) return reply->body;
-  return provider::from_chat(wanted, openai(), created);
+  return provider::from_chat(wanted, openai(), created, echo);
 }
 
 Shape shape_of(const std::string& name) {
@@ -234,9 +235,10 @@ std::string usage_repr(const Usage& usage) {
 // The events of one stream in a caller's shape, from the deltas that the caller reads.
 class EventMaker {
  public:
-  EventMaker(const std::string& shape, std::string id, std::string model, std::int64_t created)
-      : writer_(provider::shape_writer(shape_of(shape), std::move(id), std::move(model), created)) {
-  }
+  EventMaker(const std::string& shape, std::string id, std::string model, std::int64_t created,
+             std::string echo)
+      : writer_(provider::shape_writer(shape_of(shape), std::move(id), std::move(model), created,
+                                       std::move(echo))) {}
 
   py::list take(const py::handle& object) {
     if (!PyObject_TypeCheck(object.ptr(), support().type)) throw py::type_error("not a delta");
@@ -281,8 +283,9 @@ class EventMaker {
 
 void bind_events(py::module_& module) {
   py::class_<EventMaker>(module, "EventMaker", py::is_final(), plain_metaclass())
-      .def(py::init<const std::string&, std::string, std::string, std::int64_t>(), py::arg("shape"),
-           py::arg("id"), py::arg("model"), py::arg("created"))
+      .def(py::init<const std::string&, std::string, std::string, std::int64_t, std::string>(),
+           py::arg("shape"), py::arg("id"), py::arg("model"), py::arg("created"),
+           py::arg("echo") = "{}")
       .def("take", &EventMaker::take, py::arg("delta"))
       .def("finish", &EventMaker::finish, py::arg("usage"))
       .def("fail", &EventMaker::fail, py::arg("kind"), py::arg("message"));
@@ -352,7 +355,8 @@ void bind_result(py::module_& module) {
                                return py::int_(e.reply->status);
                              })
       .def_property_readonly("openai_json", &Ending::openai)
-      .def("shaped_json", &Ending::shaped, py::arg("shape"), py::arg("created"))
+      .def("shaped_json", &Ending::shaped, py::arg("shape"), py::arg("created"),
+           py::arg("echo") = "{}")
       .def_property_readonly("deployment",
                              [](const Ending& e) { return optional_name(*e.decision); })
       .def_property_readonly("finish_reason", &finish_reason)

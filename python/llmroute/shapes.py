@@ -48,18 +48,21 @@ class ShapedReply(Reply):
     ('message', 'end_turn', 'alpha')
     """
 
-    __slots__ = ("_shape", "_shaped")
+    __slots__ = ("_echo", "_shape", "_shaped")
 
-    def __init__(self, result: Result, shape: _Shape) -> None:
+    def __init__(self, result: Result, shape: _Shape, echo: str) -> None:
         super().__init__(result)
         self._shape = shape
+        self._echo = echo
         self._shaped: dict[str, Any] | None = None
 
     @property
     def body(self) -> dict[str, Any]:
         """The answer as that API gives it; parsed once."""
         if self._shaped is None:
-            body: dict[str, Any] = json.loads(self._result.shaped_json(self._shape, _now()))
+            body: dict[str, Any] = json.loads(
+                self._result.shaped_json(self._shape, _now(), self._echo)
+            )
             self._shaped = body
         return self._shaped
 
@@ -69,10 +72,10 @@ class _Told:
 
     _stream: Stream | AsyncStream
 
-    def __init__(self, stream: Stream | AsyncStream, shape: _Shape, model: str) -> None:
+    def __init__(self, stream: Stream | AsyncStream, shape: _Shape, request: Request) -> None:
         self._stream = stream
-        prefix = "msg_" if shape == "messages" else "resp_"
-        self._maker = EventMaker(shape, prefix + stream.request_id, model, _now())
+        told = ("msg_" if shape == "messages" else "resp_") + stream.request_id
+        self._maker = EventMaker(shape, told, request.model, _now(), request.echo)
         self._left: list[tuple[str, str]] = []
         self._ended = False
 
@@ -176,10 +179,8 @@ def _prepare(
     shape: _Shape,
     body: Mapping[str, Any],
     options: dict[str, Any] | None,
-) -> tuple[Request, str, bool]:
+) -> Request:
     """Check a body; what is wrong with it is raised here."""
-    model = body.get("model")
-    stream = bool(body.get("stream"))
     # What the SDKs take as keywords beside the body, wherever it stands here; never sent in it.
     sent, options = dict(body), dict(options or {})
     names = ("extra_headers", "betas") if shape == "messages" else ("extra_headers",)
@@ -187,8 +188,7 @@ def _prepare(
     options = _headers.put(options, *given)
     text = json.dumps(sent, separators=(",", ":")).encode()
     options["shape"] = shape
-    request = shared.prepare(text, model, stream, {}, options)
-    return request, model or "", stream
+    return shared.prepare(text, body.get("model"), bool(body.get("stream")), {}, options)
 
 
 class Shapes:
@@ -316,15 +316,15 @@ class Shapes:
         deadline_ms: float | None,
     ) -> ShapedReply | Events:
         shared = self._shared
-        request, model, stream = _prepare(shared, shape, body, options)
+        request = _prepare(shared, shape, body, options)
         if shared.plans(policy):
             shared.plan(request, policy, deadline_ms)
-        if stream:
-            return Events(Stream(shared, request, deadline_ms), shape, model)
+        if request.stream:
+            return Events(Stream(shared, request, deadline_ms), shape, request)
         result = shared.core.call(request)
         if not result.ok:
             raise error_of(result)
-        return ShapedReply(result, shape)
+        return ShapedReply(result, shape, request.echo)
 
 
 class AsyncShapes:
@@ -351,12 +351,12 @@ class AsyncShapes:
         if policy is not None and not isinstance(policy, str):
             given = {**given, "policy": None}
         shared = self._shared
-        request, model, stream = _prepare(shared, shape, body, given)
-        if stream:
-            return AsyncEvents(AsyncStream(shared, request, policy, deadline_ms), shape, model)
+        request = _prepare(shared, shape, body, given)
+        if request.stream:
+            return AsyncEvents(AsyncStream(shared, request, policy, deadline_ms), shape, request)
         if shared.plans(policy):
             await shared.plan_async(request, policy, deadline_ms)
         result = await shared.call(request)
         if not result.ok:
             raise error_of(result)
-        return ShapedReply(result, shape)
+        return ShapedReply(result, shape, request.echo)

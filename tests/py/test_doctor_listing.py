@@ -278,6 +278,19 @@ def test_list_models() -> None:
         doctor.list_models(config, "e")
 
 
+@pytest.mark.parametrize("body", [b"{}", b'"models"', b'{"data": {}}', b"<html>"])
+def test_an_answer_that_is_no_list(body: bytes) -> None:
+    with Provider(lambda *_: (200, body)) as provider:
+        config = {"deployments": {"a": provider.deployment()}}
+        with pytest.raises(llmroute.ProtocolError, match="no list"):
+            doctor.list_models(config, "a")
+
+
+def test_an_empty_list_is_one() -> None:
+    with Provider(lambda *_: (200, b'{"data": []}')) as provider:
+        assert doctor.list_models({"deployments": {"a": provider.deployment()}}, "a") == []
+
+
 # --- the same, asked of a router ------------------------------------------------------------------
 
 

@@ -59,8 +59,9 @@ def test_texts_become_vectors(listener: Listener) -> None:
 
 def test_a_text_alone(listener: Listener) -> None:
     with router_of(listener) as router:
-        router.embed("one", model="index", input_type="query")
-    assert listener.last_body() == {"model": SMALL, "input": "one", "input_type": "query"}
+        reply = router.embed("one", model="index", input_type="query")
+    assert listener.last_body() == {"model": SMALL, "input": "one"}
+    assert reply.decision.dropped_parameters == ["input_type"], "OpenAI does not tell them apart"
 
 
 def test_async(listener: Listener) -> None:

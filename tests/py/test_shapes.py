@@ -135,6 +135,29 @@ def test_what_nobody_else_has_is_refused_by_name(claude: Listener) -> None:
     assert caught.value.kind in {"no_candidate", "bad_request"}
 
 
+def test_hints_that_nobody_else_has_are_left_out_and_listed(claude: Listener) -> None:
+    body = {**RESPONSE, "include": ["reasoning.encrypted_content"], "truncation": "auto"}
+    with claude_router(claude) as router:
+        reply = router.create_response(body)
+        message = router.create_message({**MESSAGE, "metadata": {"user_id": "u", "trace": "t"}})
+    assert reply.decision.dropped_parameters == ["include", "truncation"]
+    assert message.decision.dropped_parameters == []
+    assert claude.last_body()["metadata"]["trace"] == "t"
+
+
+def test_a_response_repeats_what_was_asked(router: Router) -> None:
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+    body = {**RESPONSE, "instructions": "Be brief.", "tools": [tool], "temperature": 0.5}
+    whole = router.create_response(body).body
+    with router.create_response({**body, "stream": True}) as events:
+        told = [event["response"] for event in events if "response" in event]
+    for response in (whole, *told):
+        assert response["instructions"] == "Be brief."
+        assert response["tools"] == [tool]
+        assert response["temperature"] == 0.5
+        assert response["tool_choice"] == "auto"
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [

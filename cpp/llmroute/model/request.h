@@ -154,6 +154,9 @@ struct ChatRequest {
   // The same request as the caller wrote it, where that is not the chat shape (facts.shape): a dialect
   // of this shape sends it as it came but for what must change.
   Body native;
+  // Hints of `native` that have no place in `body`: paths, listed with what a dialect of another shape
+  // leaves out.
+  std::vector<std::string> left_out;
   RequestOptions options;
   Facts facts;
   // What follows is filled where the inventory asks for affinity.

@@ -25,9 +25,7 @@ void Losses::cannot_carry(const std::string& path, const std::string& what) {
   }
 }
 
-void Losses::left_out(const std::string& path) {
-  if (std::find(dropped_.begin(), dropped_.end(), path) == dropped_.end()) dropped_.push_back(path);
-}
+void Losses::left_out(const std::string& path) { list_once(dropped_, path); }
 
 void Losses::malformed(std::string message, std::string path) {
   if (!error_) {
@@ -126,6 +124,12 @@ bool blank(JsonView text) {
   return text.string().find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
+bool is_web_address(JsonView text) {
+  if (!text.is_string()) return false;
+  const std::string_view start = text.raw().substr(1, 5);
+  return start == "http:" || start == "https";
+}
+
 std::optional<Source> read_source(JsonView url) {
   constexpr std::string_view kData = "data:";
   constexpr std::string_view kBase64 = ";base64,";
@@ -194,7 +198,8 @@ void write_text_or_null(JsonWriter& w, std::string_view text, bool there) {
 void write_answer(JsonWriter& w, const ChatAnswer& answer) {
   w.key("message").begin_object().key("role").string("assistant").key("content");
   write_text_or_null(w, answer.text, answer.has_text);
-  if (!answer.refusal.empty()) w.key("refusal").string(answer.refusal);
+  w.key("refusal");
+  write_text_or_null(w, answer.refusal, !answer.refusal.empty());
   if (!answer.reasoning.empty()) w.key("reasoning_content").string(answer.reasoning);
   if (!answer.thinking_blocks.empty()) {
     w.key("thinking_blocks").begin_array().raw(answer.thinking_blocks).end_array();

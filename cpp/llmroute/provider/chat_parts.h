@@ -90,6 +90,9 @@ struct ChatPart {
 // Absent, no text, empty, or white space only.
 bool blank(wire::JsonView text);
 
+// An address of http or https, where base64 or a data URL could stand.
+bool is_web_address(wire::JsonView text);
+
 // An address or a base64 data URL, still escaped as it stood in the document: the megabytes of an
 // image are copied once, by JsonWriter::quoted.
 struct Source {

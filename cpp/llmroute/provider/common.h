@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "llmroute/base/secret.h"
 #include "llmroute/model/deployment.h"
@@ -53,6 +55,13 @@ void each_member(wire::JsonView object, F&& f) {
 template <class F>
 void each_element(wire::JsonView array, F&& f) {
   for (auto e = array.first_element(); e; e = e.next()) f(e.value());
+}
+
+// Adds what was left out to a list of them, each once and not without end.
+inline void list_once(std::vector<std::string>& paths, std::string path) {
+  constexpr std::size_t kMost = 1'000;
+  if (paths.size() >= kMost || std::find(paths.begin(), paths.end(), path) != paths.end()) return;
+  paths.push_back(std::move(path));
 }
 
 // A count that a provider gave; nothing for what cannot be one (negative, a text, beyond a trillion).

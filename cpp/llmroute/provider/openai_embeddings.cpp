@@ -1,6 +1,7 @@
 // Embeddings in OpenAI's own shape, which most compatible providers speak: everything but the
-// model's name goes through as it came, in both directions. Some (Voyage) say the total alone, which
-// is the input, for there is no output.
+// model's name goes through as it came, in both directions; only OpenAI itself does not tell purposes
+// apart, and refuses the word. Some (Voyage) say the total alone, which is the input, for there is no
+// output.
 #include "llmroute/provider/chat_parts.h"
 #include "llmroute/provider/classify.h"
 #include "llmroute/provider/common.h"
@@ -38,6 +39,10 @@ Result<std::string> encode_openai_embeddings(const ChatRequest& request,
     if (parameter != Parameter::other &&
         deployment.unsupported.test(static_cast<std::size_t>(parameter))) {
       losses.cannot_carry(key, "the parameter \"" + key + "\"");
+      return;
+    }
+    if (key == "input_type" && !deployment.quirks.extras) {
+      losses.left_out(key);
       return;
     }
     if (key == "input") has_input = holds_something(value);

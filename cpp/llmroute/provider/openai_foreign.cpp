@@ -188,9 +188,8 @@ class ForeignFilter {
   }
 
   void write_part(JsonWriter& w, JsonView role, const ChatPart& part, JsonView whole) {
-    if (part.type.equals("text") && part.text.is_string()) {
-      write_text(w, whole);
-    } else if (has_place(role, part.type)) {
+    const bool text = part.type.equals("text") && part.text.is_string();
+    if (text || has_place(role, part)) {
       w.raw(whole.raw());
     } else {
       const std::string where = role.equals("user") ? "" : " in a message of role " + role.string();
@@ -199,24 +198,13 @@ class ForeignFilter {
     }
   }
 
-  // OpenAI takes texts alone as what a tool gave.
-  bool has_place(JsonView role, JsonView type) const {
+  // OpenAI takes texts alone as what a tool gave, and no address for a file.
+  bool has_place(JsonView role, const ChatPart& part) const {
+    const JsonView type = part.type;
     if (type.equals("refusal")) return role.equals("assistant");
     if (!role.equals("user") && !(role.equals("tool") && quirks_.extras)) return false;
-    return type.equals("image_url") || type.equals("input_audio") || type.equals("file");
-  }
-
-  // Where it was cited from, for one, is of its own API.
-  void write_text(JsonWriter& w, JsonView part) {
-    w.begin_object();
-    each_member(part, [&](const JsonView::Member& m) {
-      if (m.key_is("type") || m.key_is("text") || m.key_is(slug(MessageExtra::cache_control))) {
-        w.key(m.key_view().string()).raw(m.value().raw());
-      } else if (!m.value().is_null()) {
-        losses_.left_out(path_ + ".content." + m.key_view().string());
-      }
-    });
-    w.end_object();
+    if (type.equals("image_url") || type.equals("input_audio")) return true;
+    return type.equals("file") && (quirks_.extras || !is_web_address(part.file_data));
   }
 
   const ChatRequest& request_;

@@ -379,10 +379,7 @@ class OpenAiStream final : public EventStream {
  private:
   std::optional<Failure> on_event(const wire::SseParser::Event& event,
                                   std::vector<Delta>& out) override {
-    if (event.data == "[DONE]") {
-      end();
-      return std::nullopt;
-    }
+    if (event.data == "[DONE]") return on_done();
     const std::size_t before = out.size();
     reader_.begin(out);
     const auto status = wire::scan_json(event.data, defaults::kMaxJsonDepth, reader_);
@@ -402,6 +399,17 @@ class OpenAiStream final : public EventStream {
   }
 
   bool finished() const override { return reader_.all_finished(); }
+
+  // Some servers end a stream that was interrupted like a whole one (llama.cpp's), others never give
+  // a finish reason (Snowflake), but count at the end.
+  std::optional<Failure> on_done() {
+    if (!finished() && !summary_.usage.reported) {
+      return make_failure(ErrorKind::stream_interrupted,
+                          "the stream ended with [DONE] in the middle of an answer");
+    }
+    end();
+    return std::nullopt;
+  }
 
   void note_usage(std::vector<Delta>& out) {
     const Usage usage = read_openai_usage(reader_.usage);

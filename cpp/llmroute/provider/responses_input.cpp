@@ -105,9 +105,7 @@ class InputWriter {
     if (p.filename.is_string()) w_.key("filename").raw(p.filename.raw());
     if (p.file_id.is_string()) w_.key("file_id").raw(p.file_id.raw());
     if (has_data) {
-      const std::string_view start = p.file_data.raw().substr(1, 5);
-      const bool address = start == "http:" || start == "https";
-      w_.key(address ? "file_url" : "file_data").raw(p.file_data.raw());
+      w_.key(is_web_address(p.file_data) ? "file_url" : "file_data").raw(p.file_data.raw());
     }
     w_.end_object();
   }

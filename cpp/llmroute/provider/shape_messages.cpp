@@ -19,7 +19,7 @@ class MessagesReader {
  public:
   explicit MessagesReader(JsonView body) : body_(body), w_(out_) {}
 
-  Result<std::string> run() {
+  Result<ChatForm> run() {
     if (!body_["messages"].is_array()) {
       return make_error(ErrorKind::invalid_argument, "messages must be an array", "messages");
     }
@@ -29,7 +29,7 @@ class MessagesReader {
     write_messages();
     w_.end_object();
     if (error_) return *error_;
-    return std::move(out_);
+    return ChatForm{std::move(out_), left_out_.take()};
   }
 
  private:
@@ -46,7 +46,7 @@ class MessagesReader {
     } else if (key == "output_config") {
       write_output(value);
     } else if (key == "metadata") {
-      if (value["user_id"].is_string()) w_.key("user").raw(value["user_id"].raw());
+      left_out_.carry(w_, value, {{"user_id", "user"}}, key);
     } else if (key == "service_tier") {
       w_.key(key).string(value.equals("standard_only") ? "default" : "auto");
     } else {
@@ -63,11 +63,14 @@ class MessagesReader {
         return;
       }
       w_.begin_object().key("type").string("function").key("function").begin_object();
-      copy(w_, tool,
-           {{"name", "name"},
-            {"description", "description"},
-            {"strict", "strict"},
-            {"input_schema", "parameters"}});
+      left_out_.carry(w_, tool,
+                      {{"type", ""},
+                       {"name", "name"},
+                       {"description", "description"},
+                       {"strict", "strict"},
+                       {"input_schema", "parameters"},
+                       {"cache_control", ""}},
+                      "tools");
       w_.end_object();
       copy(w_, tool, {{"cache_control", "cache_control"}});
       w_.end_object();
@@ -91,13 +94,15 @@ class MessagesReader {
 
   void write_thinking(JsonView thinking) {
     const bool worded = body_.at("output_config", "effort").is_string();
+    left_out_.note("thinking.display", thinking["display"]);
+    if (worded) left_out_.note("thinking.budget_tokens", thinking["budget_tokens"]);
     if (worded || thinking["type"].equals("disabled")) return;
     const std::int64_t budget = thinking["budget_tokens"].integer().value_or(4096);
     w_.key("reasoning_effort").string(budget >= 16384 ? "high" : budget >= 4096 ? "medium" : "low");
   }
 
   void write_output(JsonView config) {
-    copy(w_, config, {{"effort", "reasoning_effort"}});
+    left_out_.carry(w_, config, {{"effort", "reasoning_effort"}, {"format", ""}}, "output_config");
     const JsonView format = config["format"];
     if (!format["schema"].is_object()) return;
     w_.key("response_format").begin_object().key("type").string("json_schema");
@@ -168,24 +173,49 @@ class MessagesReader {
     const JsonView type = block["type"];
     const JsonView source = block["source"];
     if (type.equals("tool_result")) return;
-    if (type.equals("image") && (source["type"].equals("base64") || source["url"].is_string())) {
+    if (type.equals("image") && has_bytes(source)) {
       w_.begin_object().key("type").string("image_url").key("image_url").begin_object();
       w_.key("url");
       write_source(source);
       w_.end_object();
-      copy(w_, block, {{"cache_control", "cache_control"}});
+      carry_part(w_, block, {{"type", ""}, {"source", ""}, {"cache_control", "cache_control"}});
       w_.end_object();
-    } else if (type.equals("document") && source["type"].equals("base64")) {
+    } else if (type.equals("document") && source["type"].equals("text")) {
+      w_.begin_object().key("type").string("text").key("text").raw(source["data"].raw());
+      carry_part(w_, block, {{"type", ""}, {"source", ""}, {"cache_control", "cache_control"}});
+      w_.end_object();
+    } else if (type.equals("document") && has_bytes(source)) {
       w_.begin_object().key("type").string("file").key("file").begin_object();
       copy(w_, block, {{"title", "filename"}});
       w_.key("file_data");
       write_source(source);
       w_.end_object();
-      copy(w_, block, {{"cache_control", "cache_control"}});
+      carry_part(w_, block,
+                 {{"type", ""}, {"source", ""}, {"title", ""}, {"cache_control", "cache_control"}});
       w_.end_object();
     } else {
-      w_.raw(block.raw());  // text has the same form; others are refused by their type
+      write_text(w_, block);
     }
+  }
+
+  // Or an address where they are.
+  static bool has_bytes(JsonView source) {
+    return source["type"].equals("base64") || source["url"].is_string();
+  }
+
+  // A text has the same form; others are refused by their type.
+  void write_text(JsonWriter& w, JsonView block) {
+    if (!block["type"].equals("text")) {
+      w.raw(block.raw());
+      return;
+    }
+    w.begin_object();
+    carry_part(w, block, {{"type", "type"}, {"text", "text"}, {"cache_control", "cache_control"}});
+    w.end_object();
+  }
+
+  void carry_part(JsonWriter& w, JsonView block, Names names) {
+    left_out_.carry(w, block, names, path_, ".content");
   }
 
   // The base64 goes through as it came.
@@ -203,13 +233,19 @@ class MessagesReader {
   void write_tool_result(JsonView block) {
     const JsonView content = block["content"];
     w_.begin_object().key("role").string("tool");
-    w_.key("tool_call_id").string(block["tool_use_id"].string()).key("content");
+    w_.key("tool_call_id").string(block["tool_use_id"].string());
+    carry_part(w_, block,
+               {{"type", ""},
+                {"tool_use_id", ""},
+                {"content", ""},
+                {"is_error", "is_error"},
+                {"cache_control", "cache_control"}});
+    w_.key("content");
     if (content.is_string() || content.is_array()) {
       write_parts(content);
     } else {
       w_.string("");
     }
-    copy(w_, block, {{"is_error", "is_error"}, {"cache_control", "cache_control"}});
     w_.end_object();
   }
 
@@ -228,12 +264,17 @@ class MessagesReader {
         c.key("function").begin_object().key("name").string(block["name"].string());
         const JsonView input = block["input"];
         c.key("arguments").string(input.is_object() ? input.raw() : "{}").end_object();
-        copy(c, block, {{"cache_control", "cache_control"}});
+        carry_part(c, block,
+                   {{"type", ""},
+                    {"id", ""},
+                    {"name", ""},
+                    {"input", ""},
+                    {"cache_control", "cache_control"}});
         c.end_object();
       } else if (type.equals("thinking") || type.equals("redacted_thinking")) {
         b.raw(block.raw());
       } else {
-        t.raw(block.raw());
+        write_text(t, block);
       }
     });
     if (!text.empty()) w_.key("content").begin_array().raw(text).end_array();
@@ -251,11 +292,12 @@ class MessagesReader {
   JsonView body_;
   std::string out_, path_;
   JsonWriter w_;
+  LeftOut left_out_;
   std::optional<Error> error_;
 };
 
 }  // namespace
 
-Result<std::string> messages_to_chat(JsonView body) { return MessagesReader(body).run(); }
+Result<ChatForm> messages_to_chat(JsonView body) { return MessagesReader(body).run(); }
 
 }  // namespace llmroute::provider

@@ -4,6 +4,7 @@
 // calls) become one message. Reasoning items stay what they are (`thinking_blocks`). Items, parts and
 // tools without a counterpart keep their own type; state on the provider's side
 // (previous_response_id, conversation) goes along by name, so that only who has it takes it.
+#include <algorithm>
 #include <array>
 
 #include "llmroute/provider/chat_parts.h"
@@ -20,11 +21,33 @@ using wire::JsonWriter;
 // Members that say how it is answered and kept, not what: they are for the same API alone.
 constexpr std::array<std::string_view, 3> kOwn = {"include", "truncation", "stream_options"};
 
+// Members of a request that its response repeats, and what stands there without them (JSON; empty:
+// nothing).
+struct Said {
+  std::string_view name, otherwise;
+};
+constexpr std::array kSaid = {Said{"background", ""},
+                              Said{"instructions", "null"},
+                              Said{"max_output_tokens", ""},
+                              Said{"max_tool_calls", ""},
+                              Said{"metadata", "{}"},
+                              Said{"parallel_tool_calls", "true"},
+                              Said{"prompt_cache_key", ""},
+                              Said{"reasoning", ""},
+                              Said{"safety_identifier", ""},
+                              Said{"temperature", "null"},
+                              Said{"text", ""},
+                              Said{"tool_choice", "\"auto\""},
+                              Said{"tools", "[]"},
+                              Said{"top_logprobs", ""},
+                              Said{"top_p", "null"},
+                              Said{"user", ""}};
+
 class ResponsesReader {
  public:
   explicit ResponsesReader(JsonView body) : body_(body), w_(out_) {}
 
-  Result<std::string> run() {
+  Result<ChatForm> run() {
     const JsonView input = body_["input"];
     if (!input.is_string() && !input.is_array()) {
       return make_error(ErrorKind::invalid_argument, "input must be a text or an array of items",
@@ -36,22 +59,25 @@ class ResponsesReader {
     w_.key("messages").begin_array();
     write_instructions();
     if (input.is_string()) write_text_message("user", input);
-    each_element(input, [this](JsonView item) { write_item(item); });
+    std::size_t index = 0;
+    each_element(input, [&](JsonView item) {
+      path_ = "input[" + std::to_string(index++) + "]";
+      write_item(item);
+    });
     end_turn();
     w_.end_array().end_object();
-    return std::move(out_);
+    return ChatForm{std::move(out_), left_out_.take()};
   }
 
  private:
   void member(const std::string& key, JsonView value) {
     if (value.is_null() || key == "input" || key == "instructions" || key == "stream") return;
-    for (const std::string_view own : kOwn) {
-      if (key == own) return;
-    }
-    if (key == "max_output_tokens") {
+    if (std::find(kOwn.begin(), kOwn.end(), key) != kOwn.end()) {
+      if (!value.equals("disabled")) left_out_.note(key, value);  // no truncation is what all do
+    } else if (key == "max_output_tokens") {
       w_.key("max_completion_tokens").raw(value.raw());
     } else if (key == "reasoning") {
-      copy(w_, value, {{"effort", "reasoning_effort"}});
+      left_out_.carry(w_, value, {{"effort", "reasoning_effort"}}, key);
     } else if (key == "text") {
       write_text_options(value);
     } else if (key == "tools") {
@@ -66,7 +92,7 @@ class ResponsesReader {
   }
 
   void write_text_options(JsonView text) {
-    copy(w_, text, {{"verbosity", "verbosity"}});
+    left_out_.carry(w_, text, {{"verbosity", "verbosity"}, {"format", ""}}, "text");
     const JsonView format = text["format"];
     if (!format.is_object() || format["type"].equals("text")) return;
     w_.key("response_format").begin_object().key("type").string(format["type"].string());
@@ -90,11 +116,13 @@ class ResponsesReader {
         return;
       }
       w_.begin_object().key("type").string("function").key("function").begin_object();
-      copy(w_, tool,
-           {{"name", "name"},
-            {"description", "description"},
-            {"parameters", "parameters"},
-            {"strict", "strict"}});
+      left_out_.carry(w_, tool,
+                      {{"type", ""},
+                       {"name", "name"},
+                       {"description", "description"},
+                       {"parameters", "parameters"},
+                       {"strict", "strict"}},
+                      "tools");
       w_.end_object().end_object();
     });
     w_.end_array();
@@ -169,7 +197,7 @@ class ResponsesReader {
     if (!item["role"].equals("assistant")) {
       end_turn();
       w_.begin_object();
-      copy(w_, item, {{"role", "role"}});
+      carry_role(item, "role");
       w_.key("content");
       write_content(content);
       w_.end_object();
@@ -177,11 +205,18 @@ class ResponsesReader {
     }
     if (!turn_.content.empty() || !turn_.calls.empty()) end_turn();
     turn_.open = true;
+    carry_role(item, "");
     JsonWriter parts(turn_.content);
     if (content.is_string()) {
       parts.begin_object().key("type").string("text").key("text").raw(content.raw()).end_object();
     }
     each_element(content, [&](JsonView part) { write_part(parts, part); });
+  }
+
+  void carry_role(JsonView item, std::string_view name) {
+    left_out_.carry(w_, item,
+                    {{"role", name}, {"type", ""}, {"id", ""}, {"status", ""}, {"content", ""}},
+                    path_);
   }
 
   void write_content(JsonView content) {
@@ -194,23 +229,33 @@ class ResponsesReader {
     w_.end_array();
   }
 
-  static void write_part(JsonWriter& w, JsonView part) {
+  void write_part(JsonWriter& w, JsonView part) {
     const JsonView type = part["type"];
     if (type.equals("input_text") || type.equals("output_text")) {
       w.begin_object().key("type").string("text");
-      copy(w, part, {{"text", "text"}});
+      carry_part(w, part, {{"type", ""}, {"text", "text"}});
       w.end_object();
     } else if (type.equals("input_image") && part["image_url"].is_string()) {
       w.begin_object().key("type").string("image_url").key("image_url").begin_object();
-      copy(w, part, {{"image_url", "url"}, {"detail", "detail"}});
+      carry_part(w, part, {{"type", ""}, {"image_url", "url"}, {"detail", "detail"}});
       w.end_object().end_object();
     } else if (type.equals("input_file")) {
+      const bool whole = part["file_data"].is_string();
       w.begin_object().key("type").string("file").key("file").begin_object();
-      copy(w, part, {{"file_data", "file_data"}, {"file_id", "file_id"}, {"filename", "filename"}});
+      carry_part(w, part,
+                 {{"type", ""},
+                  {"file_data", "file_data"},
+                  {"file_url", whole ? "" : "file_data"},
+                  {"file_id", "file_id"},
+                  {"filename", "filename"}});
       w.end_object().end_object();
     } else {
       w.raw(part.raw());  // refusal and input_audio have the same form
     }
+  }
+
+  void carry_part(JsonWriter& w, JsonView part, Names names) {
+    left_out_.carry(w, part, names, path_, ".content");
   }
 
   void write_call(JsonView item) {
@@ -219,7 +264,14 @@ class ResponsesReader {
     JsonWriter w(turn_.calls);
     w.begin_object().key("id").string(item["call_id"].string()).key("type").string("function");
     w.key("function").begin_object();
-    copy(w, item, {{"name", "name"}, {"arguments", "arguments"}});
+    left_out_.carry(w, item,
+                    {{"type", ""},
+                     {"id", ""},
+                     {"status", ""},
+                     {"call_id", ""},
+                     {"name", "name"},
+                     {"arguments", "arguments"}},
+                    path_);
     w.end_object().end_object();
   }
 
@@ -252,13 +304,32 @@ class ResponsesReader {
   };
 
   JsonView body_;
-  std::string out_;
+  std::string out_, path_;
   JsonWriter w_;
+  LeftOut left_out_;
   Turn turn_;
 };
 
 }  // namespace
 
-Result<std::string> responses_to_chat(JsonView body) { return ResponsesReader(body).run(); }
+Result<ChatForm> responses_to_chat(JsonView body) { return ResponsesReader(body).run(); }
+
+std::string echo_of(Shape shape, std::string_view body) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_object();
+  if (shape == Shape::responses) {
+    const JsonView request(body);
+    for (const Said& said : kSaid) {
+      const JsonView value = request[said.name];
+      const bool there = !value.missing() && !value.is_null();
+      if (there || !said.otherwise.empty()) {
+        w.key(said.name).raw(there ? value.raw() : said.otherwise);
+      }
+    }
+  }
+  w.end_object();
+  return out;
+}
 
 }  // namespace llmroute::provider

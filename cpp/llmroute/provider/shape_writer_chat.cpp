@@ -91,10 +91,11 @@ class ChatWriter final : public ShapeWriter {
 }  // namespace
 
 std::unique_ptr<ShapeWriter> shape_writer(Shape shape, std::string id, std::string model,
-                                          std::int64_t created) {
+                                          std::int64_t created, std::string echo) {
   switch (shape) {
     case Shape::messages: return messages_writer(std::move(id), std::move(model));
-    case Shape::responses: return responses_writer(std::move(id), std::move(model), created);
+    case Shape::responses:
+      return responses_writer(std::move(id), std::move(model), created, std::move(echo));
     case Shape::chat: break;
   }
   return std::make_unique<ChatWriter>(std::move(id), std::move(model), created);

@@ -43,7 +43,13 @@ class MessagesWriter final : public ShapeWriter {
     std::string data;
     JsonWriter w(data);
     w.begin_object().key("type").string("message_delta").key("delta").begin_object();
-    w.key("stop_reason").string(stop_reason_).key("stop_sequence").null().end_object();
+    w.key("stop_reason");
+    if (stop_reason_.empty()) {
+      w.null();  // the provider gave none
+    } else {
+      w.string(stop_reason_);
+    }
+    w.key("stop_sequence").null().end_object();
     write_messages_usage(w, usage);
     w.end_object();
     out.push_back({"message_delta", std::move(data)});
@@ -158,8 +164,7 @@ class MessagesWriter final : public ShapeWriter {
     delta(known->second, "input_json_delta", "partial_json", fragment.text, out);
   }
 
-  std::string id_, model_;
-  std::string stop_reason_ = "end_turn";
+  std::string id_, model_, stop_reason_;
   bool started_ = false;
   Block open_ = Block::none;
   std::int64_t index_ = 0, next_ = 0;            // of the open block; of the one that begins next

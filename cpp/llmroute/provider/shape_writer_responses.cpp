@@ -15,8 +15,8 @@ using Event = ShapeWriter::Event;
 
 class ResponsesWriter final : public ShapeWriter {
  public:
-  ResponsesWriter(std::string id, std::string model, std::int64_t created)
-      : id_(std::move(id)), model_(std::move(model)), created_(created) {}
+  ResponsesWriter(std::string id, std::string model, std::int64_t created, std::string echo)
+      : id_(std::move(id)), model_(std::move(model)), echo_(std::move(echo)), created_(created) {}
 
   void take(const Delta& delta, std::vector<Event>& out) override {
     if (delta.choice != 0) return;
@@ -40,12 +40,12 @@ class ResponsesWriter final : public ShapeWriter {
     start(out);
     close(out);
     for (const auto& [number, call] : calls_) end_call(call, out);
-    const bool cut = finish_reason_ == "length" || finish_reason_ == "content_filter";
-    const std::string_view type = cut ? "response.incomplete" : "response.completed";
+    const bool whole = incomplete_reason(finish_reason_).empty();
+    const std::string_view type = whole ? "response.completed" : "response.incomplete";
     std::string data;
     JsonWriter w = event(data, type);
     w.key("response");
-    write_response(w, cut ? "incomplete" : "completed", &usage);
+    write_response(w, &usage);
     w.end_object();
     out.push_back({std::string(type), std::move(data)});
   }
@@ -72,23 +72,23 @@ class ResponsesWriter final : public ShapeWriter {
       std::string data;
       JsonWriter w = event(data, type);
       w.key("response");
-      write_response(w, "in_progress", nullptr);
+      write_response(w, nullptr);
       w.end_object();
       out.push_back({std::string(type), std::move(data)});
     }
   }
 
-  void write_response(JsonWriter& w, std::string_view status, const Usage* usage) const {
-    w.begin_object().key("id").string(id_).key("object").string("response");
-    w.key("created_at").integer(created_).key("status").string(status).key("error").null();
-    w.key("incomplete_details");
-    if (status == "incomplete") {
-      w.begin_object().key("reason");
-      w.string(finish_reason_ == "length" ? "max_output_tokens" : "content_filter").end_object();
-    } else {
-      w.null();
-    }
-    w.key("model").string(model_).key("output").begin_array();
+  // Without usage: in progress.
+  void write_response(JsonWriter& w, const Usage* usage) const {
+    ResponseHead head;
+    head.id = id_;
+    head.model = model_;
+    head.created = created_;
+    head.in_progress = usage == nullptr;
+    head.finish_reason = finish_reason_;
+    head.echo = JsonView(echo_);
+    begin_response(w, head);
+    w.key("output").begin_array();
     for (const auto& [index, item] : output_) w.raw(item);
     w.end_array();
     if (usage != nullptr) write_responses_usage(w, *usage);
@@ -270,7 +270,7 @@ class ResponsesWriter final : public ShapeWriter {
     return item;
   }
 
-  std::string id_, model_;
+  std::string id_, model_, echo_;
   std::int64_t created_;
   bool started_ = false;
   std::int64_t sequence_ = 0, index_ = 0, next_ = 0;  // index_ of the open item
@@ -283,8 +283,9 @@ class ResponsesWriter final : public ShapeWriter {
 }  // namespace
 
 std::unique_ptr<ShapeWriter> responses_writer(std::string id, std::string model,
-                                              std::int64_t created) {
-  return std::make_unique<ResponsesWriter>(std::move(id), std::move(model), created);
+                                              std::int64_t created, std::string echo) {
+  return std::make_unique<ResponsesWriter>(std::move(id), std::move(model), created,
+                                           std::move(echo));
 }
 
 }  // namespace llmroute::provider

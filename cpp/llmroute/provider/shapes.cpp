@@ -2,6 +2,7 @@
 #include "llmroute/provider/shapes.h"
 
 #include <algorithm>
+#include <array>
 
 #include "llmroute/provider/common.h"
 #include "llmroute/provider/openai_parts.h"
@@ -88,12 +89,32 @@ void write_output(JsonWriter& w, JsonView message, const std::string& id) {
 
 }  // namespace
 
-void copy(JsonWriter& w, JsonView from,
-          std::initializer_list<std::pair<std::string_view, std::string_view>> names) {
+void copy(JsonWriter& w, JsonView from, Names names) {
   each_member(from, [&](const JsonView::Member& m) {
     if (m.value().is_null()) return;
     for (const auto& [theirs, ours] : names) {
       if (m.key_is(theirs)) w.key(ours).raw(m.value().raw());
+    }
+  });
+}
+
+void LeftOut::note(std::string path, JsonView value) {
+  const bool empty = (value.is_array() && !value.first_element());
+  if (value.missing() || value.is_null() || value.boolean() == false || empty) return;
+  list_once(paths_, std::move(path));
+}
+
+void LeftOut::carry(JsonWriter& w, JsonView from, Names names, std::string_view path,
+                    std::string_view where) {
+  each_member(from, [&](const JsonView::Member& m) {
+    if (m.value().is_null()) return;
+    const auto* known = std::find_if(names.begin(), names.end(),
+                                     [&m](const auto& name) { return m.key_is(name.first); });
+    if (known == names.end()) {
+      std::string whole(path);
+      note(whole.append(where).append(".").append(m.key_view().string()), m.value());
+    } else if (!known->second.empty()) {
+      w.key(known->second).raw(m.value().raw());
     }
   });
 }
@@ -146,25 +167,45 @@ std::string chat_to_messages(JsonView completion) {
   return out;
 }
 
-std::string chat_to_responses(JsonView completion, std::int64_t created) {
+std::string_view incomplete_reason(std::string_view finish_reason) {
+  constexpr std::array<std::string_view, 4> kComplete = {"", "stop", "tool_calls", "function_call"};
+  const auto* complete = std::find(kComplete.begin(), kComplete.end(), finish_reason);
+  if (complete != kComplete.end()) return {};
+  return finish_reason == "length" ? "max_output_tokens" : finish_reason;
+}
+
+void begin_response(JsonWriter& w, const ResponseHead& head) {
+  const std::string_view cut = incomplete_reason(head.finish_reason);
+  w.begin_object().key("id").string(head.id).key("object").string("response");
+  w.key("created_at").integer(head.created).key("status");
+  w.string(head.in_progress ? "in_progress" : cut.empty() ? "completed" : "incomplete");
+  w.key("error").null().key("incomplete_details");
+  if (cut.empty()) {
+    w.null();
+  } else {
+    w.begin_object().key("reason").string(cut).end_object();
+  }
+  w.key("model").string(head.model);
+  each_member(head.echo, [&w](const JsonView::Member& m) {
+    w.key(m.key_view().string()).raw(m.value().raw());
+  });
+}
+
+std::string chat_to_responses(JsonView completion, std::int64_t created, JsonView echo) {
   const JsonView choice = completion["choices"].first_element().value();
-  const std::string id = completion["id"].string();
-  const JsonView reason = choice["finish_reason"];
-  const bool cut = reason.equals("length") || reason.equals("content_filter");
+  const std::string id = completion["id"].string(), model = completion["model"].string();
+  const std::string response_id = "resp_" + id, reason = choice["finish_reason"].string();
   const std::int64_t own = completion["created"].integer().value_or(0);
   std::string out;
   JsonWriter w(out);
-  w.begin_object().key("id").string("resp_" + id).key("object").string("response");
-  w.key("created_at").integer(own != 0 ? own : created);
-  w.key("status").string(cut ? "incomplete" : "completed").key("error").null();
-  w.key("incomplete_details");
-  if (cut) {
-    w.begin_object().key("reason");
-    w.string(reason.equals("length") ? "max_output_tokens" : "content_filter").end_object();
-  } else {
-    w.null();
-  }
-  w.key("model").string(completion["model"].string()).key("output").begin_array();
+  ResponseHead head;
+  head.id = response_id;
+  head.model = model;
+  head.created = own != 0 ? own : created;
+  head.finish_reason = reason;
+  head.echo = echo;
+  begin_response(w, head);
+  w.key("output").begin_array();
   write_output(w, choice["message"], id);
   w.end_array();
   const Usage usage = read_openai_usage(completion["usage"]);
@@ -173,19 +214,20 @@ std::string chat_to_responses(JsonView completion, std::int64_t created) {
   return out;
 }
 
-Result<std::string> to_chat(Shape shape, std::string_view body) {
+Result<ChatForm> to_chat(Shape shape, std::string_view body) {
   switch (shape) {
     case Shape::messages: return messages_to_chat(JsonView(body));
     case Shape::responses: return responses_to_chat(JsonView(body));
     case Shape::chat: break;
   }
-  return std::string(body);
+  return ChatForm{std::string(body), {}};
 }
 
-std::string from_chat(Shape shape, std::string_view completion, std::int64_t created) {
+std::string from_chat(Shape shape, std::string_view completion, std::int64_t created,
+                      std::string_view echo) {
   switch (shape) {
     case Shape::messages: return chat_to_messages(JsonView(completion));
-    case Shape::responses: return chat_to_responses(JsonView(completion), created);
+    case Shape::responses: return chat_to_responses(JsonView(completion), created, JsonView(echo));
     case Shape::chat: break;
   }
   return std::string(completion);

@@ -18,14 +18,26 @@
 
 namespace llmroute::provider {
 
-// `body`: validated JSON object in that shape. What has no counterpart in a chat body goes along
-// under its own name or type, so that dialects refuse it by name. Kind invalid_argument with a path
-// for what is malformed in its own shape.
-Result<std::string> to_chat(Shape shape, std::string_view body);
+// A request of a caller's shape as a chat body.
+struct ChatForm {
+  std::string body;
+  // Hints that no chat body has a place for, as paths in the caller's own words
+  // (ChatRequest::left_out).
+  std::vector<std::string> left_out;
+};
+
+// `body`: validated JSON object in that shape. What is asked for and has no counterpart in a chat body
+// goes along under its own name or type, so that dialects refuse it by name. Kind invalid_argument
+// with a path for what is malformed in its own shape.
+Result<ChatForm> to_chat(Shape shape, std::string_view body);
+
+// What replies of that shape say of their request, JSON object; `body` as the caller wrote it.
+std::string echo_of(Shape shape, std::string_view body);
 
 // A chat.completion as a reply of that shape, JSON text. `created`: unix seconds, where the reply
-// has none.
-std::string from_chat(Shape shape, std::string_view completion, std::int64_t created);
+// has none. `echo`: of the request, as echo_of gives it.
+std::string from_chat(Shape shape, std::string_view completion, std::int64_t created,
+                      std::string_view echo = "{}");
 
 // The dialect whose replies already have that shape.
 std::string_view dialect_of(Shape shape);
@@ -45,8 +57,8 @@ class ShapeWriter {
   virtual void finish(const Usage& usage, std::vector<Event>& out) = 0;
   virtual void fail(std::string_view kind, std::string_view message, std::vector<Event>& out) = 0;
 };
-// `id` and `model` are what the events say of themselves.
+// `id` and `model` are what the events say of themselves, `echo` what they say of the request.
 std::unique_ptr<ShapeWriter> shape_writer(Shape shape, std::string id, std::string model,
-                                          std::int64_t created);
+                                          std::int64_t created, std::string echo = "{}");
 
 }  // namespace llmroute::provider

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "llmroute/model/defaults.h"
+#include "llmroute/provider/shapes.h"
 #include "llmroute/runtime/completion.h"
 
 namespace llmroute::runtime {
@@ -64,6 +65,10 @@ std::optional<Failure> Attempt::begin(const Start& start, const Secret& key) {
     return failure;
   }
   dropped_ = std::move(encoded->dropped_parameters);
+  if (dialect_->name() != provider::dialect_of(start.request->facts.shape)) {
+    const auto& hints = start.request->left_out;
+    dropped_.insert(dropped_.end(), hints.begin(), hints.end());
+  }
   if (start.request->options.stream) decoder_ = dialect_->stream_decoder(*start.deployment);
   net::ExchangeOptions options;
   options.connect_timeout = start.timeouts.connect;

@@ -235,5 +235,5 @@ def models_of(places: list[Place], deployment: str, timeout_s: float) -> list[st
         kind = _KINDS_OF_STATUS.get(
             listing.status, "server_error" if listing.status >= 500 else "protocol"
         )
-        failure = (kind, f"the list of models was answered with {listing.status or 'no JSON'}")
+        failure = (kind, f"the list of models was answered with {listing.status or 'no list'}")
     raise error_class(failure[0])(f"{deployment}: {failure[1]}")

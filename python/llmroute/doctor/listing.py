@@ -36,7 +36,7 @@ class Way:
     header : str
         Which header carries the key; ``authorization`` carries it as a bearer token.
     ids : callable
-        From the parsed answer to names.
+        From the parsed answer to names; `NoListError` for what is no list.
     more : callable
         From the parsed answer to the query of the next page, empty at the end.
     headers : mapping
@@ -95,11 +95,16 @@ def _rooted(place: Place, path: str, query: Mapping[str, str] | None = None) -> 
     return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query or {}), ""))
 
 
+class NoListError(Exception):
+    """What was answered is JSON, but no list of models."""
+
+
 def _names(table: str, key: str) -> Ids:
     def read(document: Any) -> list[str]:
         items = document.get(table) if isinstance(document, dict) else document
-        rows = items if isinstance(items, list) else []
-        found = (row.get(key) for row in rows if isinstance(row, dict))
+        if not isinstance(items, list):
+            raise NoListError
+        found = (row.get(key) for row in items if isinstance(row, dict))
         return [name for name in found if isinstance(name, str)]
 
     return read
@@ -202,7 +207,7 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """All pages of a list, or the answer that ended it early."""
+    """All pages of a list, or the answer that ended it early; status 0: one that is no list."""
 
     status: int
     names: list[str]
@@ -295,10 +300,12 @@ def list_all(place: Place, way: Way, key: str, timeout_s: float) -> Listing:
     for _ in range(_MAX_PAGES):
         answer = ask(place, way, url, key, timeout_s)
         skew = answer.skew_s if skew is None else skew
-        if answer.status != 200 or answer.document is None:
-            status = answer.status if answer.status != 200 else 0
-            return Listing(status, names, skew, False)
-        names += way.ids(answer.document)
+        if answer.status != 200:
+            return Listing(answer.status, names, skew, False)
+        try:
+            names += way.ids(answer.document)
+        except NoListError:
+            return Listing(0, names, skew, False)
         document = answer.document
         further = way.more(document) if isinstance(document, dict) else {}
         if not further:

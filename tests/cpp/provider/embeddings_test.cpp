@@ -270,6 +270,17 @@ TEST(Embeddings, WhatIsNoReplyIsAFailure) {
   }
 }
 
+TEST(Embeddings, OpenAiIsNotToldOfPurposes) {
+  ChatRequest request;
+  request.body = R"({"input":"a","input_type":"query"})";
+  Deployment deployment = deployment_of("openai");
+  deployment.quirks.extras = false;
+  const auto encoded = find_dialect("openai")->encode_embeddings(request, deployment, Secret());
+  ASSERT_TRUE(encoded) << encoded.error().message;
+  EXPECT_EQ(Json::parse(encoded->http.body), (Json{{"model", "m-1"}, {"input", "a"}}));
+  EXPECT_EQ(encoded->dropped_parameters, std::vector<std::string>{"input_type"});
+}
+
 TEST(Embeddings, ADialectWithoutThemSaysSo) {
   const auto* dialect = find_dialect("anthropic");
   EXPECT_FALSE(dialect->has_embeddings());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "llmroute/provider/dialect.h"
 
@@ -11,11 +12,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json chat_of(Shape shape, const Json& body) {
-  const auto chat = to_chat(shape, body.dump());
-  EXPECT_TRUE(chat.has_value()) << (chat ? "" : chat.error().message);
-  return chat ? Json::parse(*chat) : Json();
+ChatForm form_of(Shape shape, const Json& body) {
+  const auto form = to_chat(shape, body.dump());
+  EXPECT_TRUE(form.has_value()) << (form ? "" : form.error().message);
+  return form ? *form : ChatForm{"null", {}};
 }
+
+// In any order: the bodies of these tests do not keep theirs.
+std::set<std::string> left_out(const ChatForm& form) {
+  return {form.left_out.begin(), form.left_out.end()};
+}
+
+Json chat_of(Shape shape, const Json& body) { return Json::parse(form_of(shape, body).body); }
 
 TEST(MessagesShape, ParametersFindTheirNames) {
   const Json chat = chat_of(Shape::messages, Json::parse(R"({
@@ -85,6 +93,49 @@ TEST(MessagesShape, ASystemPromptKeepsItsPlaceInTheConversation) {
       {"type": "text", "text": "briefly", "cache_control": {"type": "ephemeral"}}]}])"));
 }
 
+TEST(MessagesShape, DocumentsByTextAndAddressFindAPlace) {
+  const ChatForm form = form_of(Shape::messages, Json::parse(R"({"messages": [{"role": "user",
+    "content": [
+      {"type": "document", "title": "t", "citations": {"enabled": true},
+       "source": {"type": "text", "media_type": "text/plain", "data": "so \u00e9"}},
+      {"type": "document", "source": {"type": "url", "url": "https://x/a.pdf"}},
+      {"type": "document", "source": {"type": "content", "content": "c"}}]}]})"));
+  EXPECT_EQ(Json::parse(form.body)["messages"][0]["content"], Json::parse(R"([
+    {"type": "text", "text": "so \u00e9"},
+    {"type": "file", "file": {"file_data": "https://x/a.pdf"}},
+    {"type": "document", "source": {"type": "content", "content": "c"}}])"));
+  EXPECT_EQ(left_out(form),
+            (std::set<std::string>{"messages[0].content.title", "messages[0].content.citations"}));
+}
+
+TEST(MessagesShape, HintsOfItsOwnAreLeftOutByName) {
+  const ChatForm form = form_of(Shape::messages, Json::parse(R"({
+    "metadata": {"user_id": "u", "trace": "t"}, "thinking": {"type": "adaptive", "display": "omitted"},
+    "output_config": {"effort": "low", "task_budget": {"total": 9}},
+    "tools": [{"type": "custom", "name": "f", "input_schema": {}, "defer_loading": true,
+               "eager_input_streaming": null},
+              {"name": "g", "input_schema": {}, "defer_loading": true, "input_examples": []}],
+    "messages": [
+      {"role": "user", "content": [{"type": "text", "text": "a", "citations": null}]},
+      {"role": "assistant", "content": [
+        {"type": "text", "text": "b", "citations": [{"type": "char_location"}]},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {}, "caller": {"type": "direct"}}]},
+      {"role": "user", "content": [
+        {"type": "tool_result", "tool_use_id": "t", "content": "c", "is_error": false}]}]})"));
+  EXPECT_EQ(left_out(form),
+            (std::set<std::string>{"metadata.trace", "thinking.display",
+                                   "output_config.task_budget", "tools.defer_loading",
+                                   "messages[1].content.citations", "messages[1].content.caller"}));
+  const Json chat = Json::parse(form.body);
+  EXPECT_EQ(chat["user"], "u");
+  EXPECT_EQ(chat["tools"][1], Json::parse(R"({"type": "function",
+    "function": {"name": "g", "parameters": {}}})"));
+  EXPECT_EQ(chat["messages"][1]["content"], Json::parse(R"([{"type": "text", "text": "b"}])"));
+  const ChatForm worded = form_of(Shape::messages, Json::parse(R"({"messages": [],
+    "output_config": {"effort": "low"}, "thinking": {"type": "enabled", "budget_tokens": 2000}})"));
+  EXPECT_EQ(worded.left_out, std::vector<std::string>{"thinking.budget_tokens"});
+}
+
 TEST(MessagesShape, AnImageThatOnlyItsApiHasKeepsItsType) {
   const Json chat = chat_of(Shape::messages, Json::parse(R"({"messages": [{"role": "user",
     "content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}]})"));
@@ -119,10 +170,8 @@ TEST(MessagesShape, AnthropicReadsTheSameConversation) {
       {"type": "tool_result", "tool_use_id": "t2", "content": [{"type": "text", "text": "2"}]},
       {"type": "text", "text": "well?"}]}])");
   ChatRequest request;
-  const auto chat =
-      to_chat(Shape::messages, Json({{"messages", messages}, {"max_tokens", 9}}).dump());
-  ASSERT_TRUE(chat);
-  request.body = *chat;
+  const Json body = {{"messages", messages}, {"max_tokens", 9}};
+  request.body = form_of(Shape::messages, body).body;
   const auto encoded = find_dialect("anthropic")->encode(request, Deployment(), Secret());
   ASSERT_TRUE(encoded) << encoded.error().message;
   EXPECT_EQ(Json::parse(encoded->http.body)["messages"], messages);
@@ -188,6 +237,43 @@ TEST(ResponsesShape, AllowedToolsAreNamedAsChatNamesThem) {
       "tools": [{"type": "function", "function": {"name": "f"}}, {"type": "web_search"}]}})"));
 }
 
+TEST(ResponsesShape, HintsOfItsOwnAreLeftOutByName) {
+  const ChatForm form = form_of(Shape::responses, Json::parse(R"({
+    "include": ["reasoning.encrypted_content"], "truncation": "auto",
+    "stream_options": {"include_obfuscation": false},
+    "reasoning": {"effort": "low", "summary": "auto"}, "text": {"verbosity": "low", "odd": 1},
+    "tools": [{"type": "function", "name": "f", "parameters": null, "defer_loading": true}],
+    "input": [
+      {"role": "user", "content": [
+        {"type": "input_file", "file_url": "https://x/a.pdf", "detail": "high"},
+        {"type": "input_file", "file_data": "data:a/b;base64,QQ==", "file_url": "https://x"}]},
+      {"type": "message", "id": "m", "status": "completed", "phase": "commentary",
+       "role": "assistant", "content": [
+        {"type": "output_text", "text": "b", "logprobs": [],
+         "annotations": [{"type": "url_citation"}]}]},
+      {"type": "function_call", "id": "i", "status": "completed", "call_id": "c", "name": "f",
+       "arguments": "{}", "namespace": "n"}]})"));
+  EXPECT_EQ(left_out(form),
+            (std::set<std::string>{"include", "truncation", "stream_options", "reasoning.summary",
+                                   "text.odd", "tools.defer_loading", "input[0].content.detail",
+                                   "input[1].phase", "input[1].content.annotations",
+                                   "input[2].namespace"}));
+  EXPECT_EQ(Json::parse(form.body)["messages"][0]["content"], Json::parse(R"([
+    {"type": "file", "file": {"file_data": "https://x/a.pdf"}},
+    {"type": "file", "file": {"file_data": "data:a/b;base64,QQ=="}}])"));
+  EXPECT_TRUE(form_of(Shape::responses, Json::parse(R"({"input": "hi", "truncation": "disabled",
+    "include": [], "background": false, "reasoning": {"summary": null}})"))
+                  .left_out.empty());
+}
+
+TEST(ResponsesShape, WhatIsLeftOutIsListedWithABound) {
+  Json body = {{"input", Json::array()}};
+  for (int i = 0; i < 1'500; ++i) {
+    body["input"].push_back({{"role", "user"}, {"content", "x"}, {"odd", 1}});
+  }
+  EXPECT_EQ(form_of(Shape::responses, body).left_out.size(), 1'000U);
+}
+
 TEST(Shapes, ATextIsAConversation) {
   const Json chat = chat_of(Shape::responses, Json::parse(R"({"input": "hi"})"));
   EXPECT_EQ(chat, Json::parse(R"({"messages": [{"role": "user", "content": "hi"}]})"));
@@ -235,6 +321,24 @@ TEST(ResponsesShape, RepliesHoldItemsAndStatus) {
   EXPECT_EQ(incomplete["incomplete_details"]["reason"], "max_output_tokens");
 }
 
+TEST(ResponsesShape, RepliesRepeatTheRequest) {
+  const std::string echo = echo_of(Shape::responses, R"({"model": "m", "input": "hi",
+    "instructions": "Be brief.", "tools": [{"type": "web_search"}], "temperature": 0.50,
+    "metadata": null, "max_output_tokens": 9, "store": true})");
+  const Json reply = Json::parse(from_chat(Shape::responses, kCompletion, 9, echo));
+  EXPECT_EQ(reply["instructions"], "Be brief.");
+  EXPECT_EQ(reply["tools"], Json::parse(R"([{"type": "web_search"}])"));
+  EXPECT_EQ(reply["temperature"], 0.5);
+  EXPECT_EQ(reply["max_output_tokens"], 9);
+  EXPECT_EQ(reply["metadata"], Json::object());
+  EXPECT_EQ(reply["tool_choice"], "auto");
+  EXPECT_EQ(reply["parallel_tool_calls"], true);
+  EXPECT_TRUE(reply["top_p"].is_null());
+  EXPECT_FALSE(reply.contains("store"));
+  EXPECT_EQ(reply["model"], "m") << "the model that answered";
+  EXPECT_EQ(echo_of(Shape::messages, R"({"messages": []})"), "{}");
+}
+
 TEST(ResponsesShape, ACallWithoutArgumentsHasNone) {
   Json reply = Json::parse(kCompletion);
   reply["choices"][0]["message"]["tool_calls"][0]["function"].erase("arguments");
@@ -245,6 +349,9 @@ TEST(ResponsesShape, ACallWithoutArgumentsHasNone) {
 TEST(Shapes, ReasonsThatNobodyKnowsStay) {
   Json odd = Json::parse(kCompletion);
   odd["choices"][0]["finish_reason"] = "network_error";
+  const Json response = Json::parse(from_chat(Shape::responses, odd.dump(), 0));
+  EXPECT_EQ(response["status"], "incomplete") << "a failure is no success";
+  EXPECT_EQ(response["incomplete_details"]["reason"], "network_error");
   EXPECT_EQ(Json::parse(from_chat(Shape::messages, odd.dump(), 0))["stop_reason"], "network_error");
 }
 
@@ -404,6 +511,31 @@ TEST(Shapes, AnEmptyStreamIsStillAWholeOne) {
     EXPECT_GE(events.size(), 3U);
   }
   EXPECT_EQ(events_of(Shape::chat, kTalk).size(), kTalk.size() + 1);
+}
+
+TEST(Shapes, AnEndThatNobodyKnowsIsNoSuccess) {
+  const auto response = events_of(Shape::responses, {ending("network_error")});
+  EXPECT_EQ(response.back()["type"], "response.incomplete");
+  EXPECT_EQ(response.back()["response"]["incomplete_details"]["reason"], "network_error");
+  EXPECT_EQ(response.front()["response"]["status"], "in_progress");
+  for (const auto& [deltas, reason] :
+       {std::pair{std::vector{ending("network_error")}, Json("network_error")},
+        std::pair{std::vector{piece(DeltaKind::text, "a")}, Json()}}) {
+    const auto message = events_of(Shape::messages, deltas);
+    EXPECT_EQ(message[message.size() - 2]["delta"]["stop_reason"], reason);
+  }
+}
+
+TEST(ResponsesShape, EventsRepeatTheRequest) {
+  const auto writer =
+      shape_writer(Shape::responses, "i", "m", 0, R"({"instructions":"Be brief."})");
+  std::vector<ShapeWriter::Event> events;
+  writer->take(ending("stop"), events);
+  writer->finish(Usage(), events);
+  ASSERT_EQ(events.size(), 3U);
+  for (const auto& event : events) {
+    EXPECT_EQ(Json::parse(event.data)["response"]["instructions"], "Be brief.");
+  }
 }
 
 TEST(Shapes, AFailureIsAnEventOfItsShape) {
