@@ -161,6 +161,7 @@ void FeedState::note(const Delta& delta) {
       tool_calls_.clear();
       thinking_blocks_.clear();
       images_.clear();
+      annotations_.clear();
       usage_.reset();
       ++restarts_;
       break;
@@ -171,6 +172,9 @@ void FeedState::note(const Delta& delta) {
       break;
     case DeltaKind::image:
       if (delta.choice == 0) images_.push_back(delta.text);
+      break;
+    case DeltaKind::annotation:
+      if (delta.choice == 0) annotations_.push_back(delta.text);
       break;
   }
 }
@@ -386,6 +390,7 @@ void bind_delivery(py::module_& module) {
       .def_property_readonly("tool_calls", &FeedState::tool_calls)
       .def_property_readonly("thinking_blocks", &FeedState::thinking_blocks)
       .def_property_readonly("images", &FeedState::images)
+      .def_property_readonly("annotations", &FeedState::annotations)
       .def_property_readonly("restarts", &FeedState::restarts);
 }
 

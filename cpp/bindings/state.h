@@ -98,6 +98,7 @@ class FeedState {
   py::list tool_calls() const;
   py::list thinking_blocks() const { return parsed_list(&FeedState::thinking_blocks_); }
   py::list images() const { return parsed_list(&FeedState::images_); }
+  py::list annotations() const { return parsed_list(&FeedState::annotations_); }
   std::uint32_t restarts() const;
 
  private:
@@ -121,7 +122,7 @@ class FeedState {
   std::string text_, finish_reason_;
   std::optional<Usage> usage_;
   std::vector<ToolCall> tool_calls_;
-  std::vector<std::string> thinking_blocks_, images_;  // JSON
+  std::vector<std::string> thinking_blocks_, images_, annotations_;  // JSON
   std::uint32_t restarts_ = 0;
 };
 using FeedPtr = std::shared_ptr<FeedState>;

@@ -100,6 +100,7 @@ DeltaKind = Literal[
     "reasoning",
     "thinking_block",
     "image",
+    "annotation",
     "tool_call",
     "finish",
     "usage",

@@ -100,6 +100,8 @@ class _View:
             message["thinking_blocks"] = blocks
         if self._feed is not None and (images := self._feed.images):
             message["images"] = images
+        if self._feed is not None and (annotations := self._feed.annotations):
+            message["annotations"] = annotations
         if self.tool_calls:
             message["tool_calls"] = self.tool_calls
         return message

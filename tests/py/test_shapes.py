@@ -231,3 +231,28 @@ def test_pictures_of_a_stream_are_in_its_message() -> None:
     url = "data:image/png;base64,iVBO"
     assert message["images"] == [{"type": "image_url", "image_url": {"url": url}}]
     assert kinds[:2] == ["text", "image"]
+
+
+def test_what_a_search_found_is_in_the_message_of_a_stream() -> None:
+    support = {"segment": {"endIndex": 4}, "groundingChunkIndices": [0]}
+    chunk = {"web": {"uri": "https://x.test", "title": "t"}}
+    candidate = {
+        "content": {"role": "model", "parts": [{"text": "here"}]},
+        "groundingMetadata": {"groundingChunks": [chunk], "groundingSupports": [support]},
+        "finishReason": "STOP",
+    }
+    listener = Listener(f"data: {json.dumps({'candidates': [candidate]})}\n\n".encode())
+    place = {"provider": "google", "model": "gemini-3-pro", "api_key": "k"}
+    config = {"deployments": {"it": {**place, "base_url": listener.url}}}
+    with llmroute.Router(config) as router:
+        with router.stream("look it up", model="it") as stream:
+            kinds = [delta.kind for delta in stream]
+            message = stream.message
+        with router.create_response({**RESPONSE, "stream": True}) as events:
+            whole = list(events)[-1]["response"]
+    listener.close()
+    found = {"start_index": 0, "end_index": 4, "url": "https://x.test", "title": "t"}
+    assert message["annotations"] == [{"type": "url_citation", "url_citation": found}]
+    assert kinds[:2] == ["text", "annotation"]
+    text = whole["output"][0]["content"][0]
+    assert text["annotations"] == [{"type": "url_citation", **found}]

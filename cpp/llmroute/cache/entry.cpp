@@ -40,7 +40,7 @@ struct Call {
 struct Gathered {
   std::string text, refusal, reasoning, finish_reason;
   bool has_text = false;
-  std::vector<std::string> thinking_blocks, images;
+  std::vector<std::string> thinking_blocks, images, annotations;
   std::vector<Call> calls;
 
   // False for what one message cannot hold.
@@ -56,6 +56,7 @@ struct Gathered {
       case DeltaKind::reasoning: reasoning += delta.text; break;
       case DeltaKind::thinking_block: thinking_blocks.push_back(delta.text); break;
       case DeltaKind::image: images.push_back(delta.text); break;
+      case DeltaKind::annotation: annotations.push_back(delta.text); break;
       case DeltaKind::tool_call: add_fragment(delta); break;
       case DeltaKind::finish: finish_reason = delta.finish_reason; break;
       case DeltaKind::usage: break;
@@ -96,6 +97,7 @@ void write_message(JsonWriter& w, const Gathered& got) {
   if (!got.reasoning.empty()) w.key("reasoning_content").string(got.reasoning);
   write_list(w, "thinking_blocks", got.thinking_blocks);
   write_list(w, "images", got.images);
+  write_list(w, "annotations", got.annotations);
   if (!got.calls.empty()) {
     w.key("tool_calls").begin_array();
     for (const Call& call : got.calls) {
@@ -173,6 +175,9 @@ void add_message(std::vector<Delta>& out, std::uint16_t choice, JsonView message
   add_text(out, DeltaKind::refusal, choice, message["refusal"].string());
   for (auto e = message["images"].first_element(); e; e = e.next()) {
     add(out, DeltaKind::image, choice).text = e.value().raw();
+  }
+  for (auto e = message["annotations"].first_element(); e; e = e.next()) {
+    add(out, DeltaKind::annotation, choice).text = e.value().raw();
   }
   std::uint16_t index = 0;
   for (auto e = message["tool_calls"].first_element(); e; e = e.next(), ++index) {

@@ -17,6 +17,7 @@ LLMROUTE_ENUM(
     reasoning,       // `text` is a piece of the model's visible thinking
     thinking_block,  // `text` is JSON: one whole member of the message's `thinking_blocks`
     image,           // `text` is JSON: one whole member of the message's `images`
+    annotation,      // `text` is JSON: one whole member of the message's `annotations`
     tool_call,       // a fragment: `tool_index` says of which call; id and name come once
     finish,          // `finish_reason` is set
     usage,           // `usage` is set

@@ -40,7 +40,8 @@ struct ReplySummary {
   std::optional<Duration> load, total;
 };
 
-// Reads one stream. Not thread-safe, one per attempt; holds at most one event of bytes.
+// Reads one stream. Not thread-safe, one per attempt; holds at most one event of bytes, and where
+// citations name places in the answer, a bounded part of it.
 class StreamDecoder {
  public:
   virtual ~StreamDecoder() = default;

@@ -71,6 +71,12 @@ std::string gemini_signature_block(wire::JsonView signature);
 // `{"google":{"thought_signature":...}}`, for a call or an image; empty without a signature.
 std::string gemini_extra(wire::JsonView signature);
 
+// Where the searched pages stand that a candidate's text rests on: url_citation annotations as chat
+// completions have them, places in characters. `text`: the answer so far; `parts`: where each of its
+// parts begins in it, in bytes.
+std::vector<std::string> gemini_annotations(wire::JsonView grounding, std::string_view text,
+                                            const std::vector<std::size_t>& parts);
+
 // A checked reply in OpenAI's shape.
 std::string gemini_to_openai(wire::JsonView whole, std::string_view model, const Usage& usage);
 

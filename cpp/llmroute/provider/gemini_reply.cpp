@@ -2,7 +2,9 @@
 // are in use: `reasoning_content` for the thinking's summary, `images` of the message for pictures,
 // `extra_content` of a call (or an image) for its signature, as the provider's own OpenAI-compatible
 // face has it, and `thinking_blocks` for the signature of the text. The request side takes all of
-// them back. Code that the provider ran itself and its sources are left out.
+// them back. What a search found is `annotations` of the message. Code that the provider ran itself is
+// left out.
+#include <algorithm>
 #include <array>
 
 #include "llmroute/provider/classify.h"
@@ -68,13 +70,22 @@ class Gatherer {
 
   ChatAnswer gather(JsonView candidate) {
     std::string reason;
+    JsonView grounding;
+    std::vector<std::size_t> parts;
     each_member(candidate, [&](const JsonView::Member& m) {
       if (m.key_is("content")) {
-        each_element(m.value()["parts"], [this](JsonView part) { add(GeminiPart(part)); });
+        each_element(m.value()["parts"], [&](JsonView part) {
+          parts.push_back(out_.text.size());
+          add(GeminiPart(part));
+        });
       }
+      if (m.key_is("groundingMetadata")) grounding = m.value();
       if (m.key_is("finishReason")) reason = m.value().string();
       if (m.key_is("logprobsResult")) out_.logprobs = read_logprobs(m.value());
     });
+    for (const std::string& annotation : gemini_annotations(grounding, out_.text, parts)) {
+      add_element(out_.annotations, annotation);
+    }
     out_.finish_reason = gemini_finish_reason(std::move(reason), calls_ > 0);
     return std::move(out_);
   }
@@ -242,6 +253,62 @@ std::string gemini_extra(JsonView signature) {
   JsonWriter w(out);
   w.begin_object().key("google").begin_object().key("thought_signature").raw(signature.raw());
   w.end_object().end_object();
+  return out;
+}
+
+namespace {
+
+std::int64_t characters(std::string_view text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+}
+
+// The web page, document or place of a chunk; missing where it names none.
+JsonView source_of(JsonView chunk) {
+  for (const std::string_view kind : {"web", "retrievedContext", "maps"}) {
+    if (chunk.at(kind, "uri").is_string()) return chunk[kind];
+  }
+  return {};
+}
+
+std::string url_citation(JsonView source, std::int64_t begin, std::int64_t end) {
+  std::string json;
+  JsonWriter w(json);
+  w.begin_object().key("type").string("url_citation").key("url_citation").begin_object();
+  w.key("start_index").integer(begin).key("end_index").integer(end);
+  w.key("url").raw(source["uri"].raw()).key("title");
+  w.raw(source["title"].is_string() ? source["title"].raw() : R"("")");
+  w.end_object().end_object();
+  return json;
+}
+
+}  // namespace
+
+std::vector<std::string> gemini_annotations(JsonView grounding, std::string_view text,
+                                            const std::vector<std::size_t>& parts) {
+  constexpr std::size_t kMost = 1'000;
+  std::vector<JsonView> sources;
+  each_element(grounding["groundingChunks"],
+               [&](JsonView chunk) { sources.push_back(source_of(chunk)); });
+  std::vector<std::string> out;
+  each_element(grounding["groundingSupports"], [&](JsonView support) {
+    const JsonView segment = support["segment"];
+    const auto part = static_cast<std::size_t>(segment["partIndex"].integer().value_or(0));
+    const std::size_t base = part < parts.size() ? parts[part] : 0;
+    const std::int64_t begin = segment["startIndex"].integer().value_or(0);
+    const std::int64_t end = segment["endIndex"].integer().value_or(0);
+    const auto room = static_cast<std::int64_t>(text.size() - base);
+    if (begin < 0 || end <= begin || end > room) return;
+    const auto first = base + static_cast<std::size_t>(begin);
+    const std::int64_t before = characters(text.substr(0, first));
+    const std::int64_t length =
+        characters(text.substr(first, static_cast<std::size_t>(end - begin)));
+    each_element(support["groundingChunkIndices"], [&](JsonView index) {
+      const auto number = static_cast<std::size_t>(index.integer().value_or(-1));
+      if (number >= sources.size() || sources[number].missing() || out.size() >= kMost) return;
+      out.push_back(url_citation(sources[number], before, before + length));
+    });
+  });
   return out;
 }
 

@@ -2,6 +2,7 @@
 // with the next pieces of every candidate, and with counts so far that replace the earlier ones. There
 // is no terminator: the stream is complete where every candidate has its finish reason and the
 // connection closes between two events.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -38,6 +39,7 @@ enum class Field : std::uint8_t {
   reply_id,
   content,
   finish_reason,
+  grounding,
   index,
   parts,
   text,
@@ -64,6 +66,7 @@ Field field_of(Node node, std::string_view key) {
     case Node::candidate:
       if (key == "content") return Field::content;
       if (key == "finishReason") return Field::finish_reason;
+      if (key == "groundingMetadata") return Field::grounding;
       if (key == "index") return Field::index;
       break;
     case Node::content:
@@ -111,7 +114,7 @@ JsonView quoted(std::string_view inner) { return JsonView({inner.data() - 1, inn
 class ChunkReader : public wire::JsonEvents {
  public:
   struct Candidate {
-    JsonView finish_reason;
+    JsonView finish_reason, grounding;
     std::int64_t index = 0;  // not written where it is 0
     std::size_t parts_begin = 0, parts_end = 0;
   };
@@ -164,7 +167,7 @@ class ChunkReader : public wire::JsonEvents {
     const Node above = depth_ == 0 ? Node::other : node();
     Node below = depth_ == 0 && object ? Node::root : node_below(above, field_, object);
     if (depth_ == 0) is_object = object;
-    if (capture_ == nullptr && object && (field_ == Field::usage || field_ == Field::arguments)) {
+    if (capture_ == nullptr && object && wanted_whole(field_)) {
       capture_ = at;
       capture_depth_ = depth_;
       captured_ = field_;
@@ -189,7 +192,7 @@ class ChunkReader : public wire::JsonEvents {
       if (ended == Node::candidate) candidates.back().parts_end = parts.size();
     } else if (depth_ == capture_depth_) {
       const JsonView whole({capture_, static_cast<std::size_t>(past - capture_)});
-      (captured_ == Field::usage ? usage : parts.back().arguments) = whole;
+      target() = whole;
       capture_ = nullptr;
     }
     return true;
@@ -204,6 +207,15 @@ class ChunkReader : public wire::JsonEvents {
 
  private:
   Node node() const { return nodes_[static_cast<std::size_t>(depth_)]; }
+
+  static bool wanted_whole(Field field) {
+    return field == Field::usage || field == Field::arguments || field == Field::grounding;
+  }
+
+  JsonView& target() {
+    if (captured_ == Field::usage) return usage;
+    return captured_ == Field::grounding ? candidates.back().grounding : parts.back().arguments;
+  }
 
   void enter(Node below) {
     if (below == Node::candidate) candidates.emplace_back().parts_begin = parts.size();
@@ -227,11 +239,15 @@ class GeminiStream final : public EventStream {
   // Cap what a broken stream can make us hold.
   static constexpr std::int64_t kMaxChoices = 1024;
   static constexpr std::uint16_t kMaxToolCalls = 4096;
+  static constexpr std::size_t kMaxCitations = 1000;
+  static constexpr std::size_t kMaxCitedBytes = std::size_t{1} << 20;
 
   struct Choice {
     std::uint16_t calls = 0;
     bool seen = false;
     std::string finish_reason;
+    std::string text;                    // the first of it, for sources name places in it
+    std::vector<std::string> citations;  // that were told
   };
 
   std::optional<Failure> on_event(const wire::SseParser::Event& sse,
@@ -279,6 +295,7 @@ class GeminiStream final : public EventStream {
     for (std::size_t i = candidate.parts_begin; i < candidate.parts_end; ++i) {
       if (auto failure = on_part(reader_.parts[i], number, out)) return failure;
     }
+    if (candidate.grounding.is_object()) on_grounding(candidate.grounding, choices_[number], out);
     if (candidate.finish_reason.is_string()) {
       on_finish(candidate.finish_reason.string(), number, out);
     }
@@ -299,7 +316,10 @@ class GeminiStream final : public EventStream {
       delta.kind = DeltaKind::image;
       delta.text = chat_image(part.media_type.string(), part.data, gemini_extra(part.signature));
     } else if (!part.foreign) {
+      const std::size_t before = out.size();
       add_text(DeltaKind::text, part.text, out);
+      std::string& text = choices_[choice].text;
+      if (out.size() > before && text.size() < kMaxCitedBytes) text += out.back().text;
       if (!part.signature.is_string()) return std::nullopt;
       Delta& delta = out.emplace_back();
       delta.kind = DeltaKind::thinking_block;
@@ -323,6 +343,19 @@ class GeminiStream final : public EventStream {
     delta.extra = gemini_extra(part.signature);
     ++calls;
     return std::nullopt;
+  }
+
+  // Later chunks repeat what earlier ones said.
+  static void on_grounding(JsonView grounding, Choice& choice, std::vector<Delta>& out) {
+    for (std::string& annotation : gemini_annotations(grounding, choice.text, {})) {
+      auto& told = choice.citations;
+      if (std::find(told.begin(), told.end(), annotation) != told.end()) continue;
+      if (told.size() >= kMaxCitations) return;
+      told.push_back(annotation);
+      Delta& delta = out.emplace_back();
+      delta.kind = DeltaKind::annotation;
+      delta.text = std::move(annotation);
+    }
   }
 
   // Some models name the reason in every chunk; it is told once.

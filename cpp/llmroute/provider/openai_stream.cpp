@@ -37,6 +37,7 @@ enum class Field : std::uint8_t {
   reasoning,
   reasoning_content,
   images,
+  annotations,
   tool_calls,
   function_call,
   id,
@@ -66,6 +67,7 @@ Field field_of(Node node, std::string_view key) {
       if (key == "reasoning") return Field::reasoning;
       if (key == "refusal") return Field::refusal;
       if (key == "images") return Field::images;
+      if (key == "annotations") return Field::annotations;
       if (key == "function_call") return Field::function_call;
       break;
     case Node::call:
@@ -225,7 +227,7 @@ class ChunkReader : public wire::JsonEvents {
     }
     if (node() == Node::choice) return object && field_ == Field::error;
     return node() == Node::delta && !object &&
-           (field_ == Field::content || field_ == Field::images);
+           (field_ == Field::content || field_ == Field::images || field_ == Field::annotations);
   }
 
   void end_capture(Field field, const char* past) {
@@ -234,7 +236,8 @@ class ChunkReader : public wire::JsonEvents {
     if (field == Field::usage) usage = whole;
     if (field == Field::error && whole.first_member()) error = whole;
     if (field == Field::content) each_element(whole, [this](JsonView part) { add_part(part); });
-    if (field == Field::images) each_element(whole, [this](JsonView image) { add_image(image); });
+    if (field == Field::images) add_members(DeltaKind::image, whole);
+    if (field == Field::annotations) add_members(DeltaKind::annotation, whole);
   }
 
   void on_root_text(std::string_view text) {
@@ -264,11 +267,13 @@ class ChunkReader : public wire::JsonEvents {
     each_element(thinking, [this](JsonView p) { add_text(DeltaKind::reasoning, p["text"]); });
   }
 
-  void add_image(JsonView image) {
-    if (!image.is_object()) return;
-    Delta& delta = out_->emplace_back();
-    delta.kind = DeltaKind::image;
-    delta.text = image.raw();
+  void add_members(DeltaKind kind, JsonView list) {
+    each_element(list, [&](JsonView member) {
+      if (!member.is_object()) return;
+      Delta& delta = out_->emplace_back();
+      delta.kind = kind;
+      delta.text = member.raw();
+    });
   }
 
   void add_text(DeltaKind kind, JsonView value) {

@@ -44,6 +44,9 @@ ResponseEnd read_response_end(wire::JsonView response, bool has_calls,
 bool response_failed(wire::JsonView response);
 Failure read_response_failure(wire::JsonView response);
 
+// What a text refers to, as chat completions have it; empty for what has no place there.
+std::string chat_annotation(wire::JsonView annotation);
+
 // True for an item that calls one of the caller's tools.
 bool is_call(wire::JsonView item_type);
 

@@ -12,26 +12,15 @@ namespace {
 using wire::JsonView;
 using wire::JsonWriter;
 
-// Chat completions put what a citation points to one level deeper.
-void add_annotation(JsonView annotation, ChatAnswer& out) {
-  if (!annotation["type"].equals("url_citation")) return;
-  std::string json;
-  JsonWriter w(json);
-  w.begin_object().key("type").string("url_citation").key("url_citation").begin_object();
-  for (const std::string_view key : {"start_index", "end_index", "url", "title"}) {
-    const JsonView value = annotation[key];
-    if (!value.missing()) w.key(key).raw(value.raw());
-  }
-  w.end_object().end_object();
-  add_element(out.annotations, json);
-}
-
 void add_said(JsonView part, ChatAnswer& out) {
   each_member(part, [&out](const JsonView::Member& m) {
     if (m.key_is("text")) out.has_text = m.value().append_string(out.text) || out.has_text;
     if (m.key_is("refusal")) m.value().append_string(out.refusal);
     if (m.key_is("annotations")) {
-      each_element(m.value(), [&out](JsonView a) { add_annotation(a, out); });
+      each_element(m.value(), [&out](JsonView annotation) {
+        const std::string json = chat_annotation(annotation);
+        if (!json.empty()) add_element(out.annotations, json);
+      });
     }
     if (m.key_is("logprobs")) {
       each_element(m.value(), [&out](JsonView p) { add_element(out.logprobs, p.raw()); });
@@ -81,6 +70,20 @@ ChatAnswer gather(JsonView output) {
 }
 
 }  // namespace
+
+// Chat completions put what a citation points to one level deeper.
+std::string chat_annotation(JsonView annotation) {
+  std::string json;
+  if (!annotation["type"].equals("url_citation")) return json;
+  JsonWriter w(json);
+  w.begin_object().key("type").string("url_citation").key("url_citation").begin_object();
+  for (const std::string_view key : {"start_index", "end_index", "url", "title"}) {
+    const JsonView value = annotation[key];
+    if (!value.missing()) w.key(key).raw(value.raw());
+  }
+  w.end_object().end_object();
+  return json;
+}
 
 std::string responses_to_openai(JsonView reply, const ReplySummary& summary) {
   ChatCompletion out;

@@ -187,6 +187,7 @@ class ResponsesStream final : public EventStream {
       on_call(item, done, out);
     } else if (done && type.equals("message")) {
       settle_parts(item["content"], false, out);
+      each_element(item["content"], [&out](JsonView part) { add_annotations(part, out); });
     } else if (done && type.equals("reasoning")) {
       settle_parts(item["summary"], true, out);
       settle_parts(item["content"], false, out);
@@ -227,6 +228,17 @@ class ResponsesStream final : public EventStream {
       } else if (type.equals("summary_text") || type.equals("reasoning_text")) {
         settle(DeltaKind::reasoning, number, part["text"], out);
       }
+    });
+  }
+
+  // Events of their own came before, but the whole item has all of them.
+  static void add_annotations(JsonView part, std::vector<Delta>& out) {
+    each_element(part["annotations"], [&out](JsonView annotation) {
+      std::string json = chat_annotation(annotation);
+      if (json.empty()) return;
+      Delta& delta = out.emplace_back();
+      delta.kind = DeltaKind::annotation;
+      delta.text = std::move(json);
     });
   }
 

@@ -40,6 +40,10 @@ class LeftOut {
   std::vector<std::string> paths_;  // each once
 };
 
+// An annotation of chat completions as the Responses API has it: one level flatter. Empty for one of
+// another kind.
+std::string response_annotation(wire::JsonView annotation);
+
 // Why a response is incomplete: the word of the Responses API, or a finish reason that it does not
 // know, for that is no success. Empty: it is complete.
 std::string_view incomplete_reason(std::string_view finish_reason);

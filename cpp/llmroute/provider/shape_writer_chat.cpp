@@ -67,6 +67,9 @@ class ChatWriter final : public ShapeWriter {
         w.key("thinking_blocks").begin_array().raw(delta.text).end_array();
         break;
       case DeltaKind::image: w.key("images").begin_array().raw(delta.text).end_array(); break;
+      case DeltaKind::annotation:
+        w.key("annotations").begin_array().raw(delta.text).end_array();
+        break;
       case DeltaKind::tool_call: write_call(w, delta); break;
       case DeltaKind::finish:
       case DeltaKind::usage:

@@ -29,7 +29,8 @@ class MessagesWriter final : public ShapeWriter {
         break;
       case DeltaKind::thinking_block: seal(JsonView(delta.text), out); break;
       case DeltaKind::tool_call: take_call(delta, out); break;
-      case DeltaKind::image: break;  // no block of an answer holds one
+      case DeltaKind::image:
+      case DeltaKind::annotation: break;  // no block of an answer holds one without its own search
       case DeltaKind::finish: stop_reason_ = stop_reason_of(delta.finish_reason); break;
       case DeltaKind::usage:
       case DeltaKind::restart: break;

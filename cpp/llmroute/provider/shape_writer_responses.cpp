@@ -29,6 +29,7 @@ class ResponsesWriter final : public ShapeWriter {
         if (JsonView(delta.text)["type"].equals("reasoning")) seal(delta.text, out);
         break;
       case DeltaKind::tool_call: take_call(delta, out); break;
+      case DeltaKind::annotation: annotate(delta.text, out); break;
       case DeltaKind::image: break;  // its items for images are of tools that nobody called
       case DeltaKind::finish: finish_reason_ = delta.finish_reason; break;
       case DeltaKind::usage:
@@ -118,10 +119,27 @@ class ResponsesWriter final : public ShapeWriter {
     out.push_back({std::string(type), std::move(data)});
   }
 
+  // Of the text that was just told; of nothing else can there be one.
+  void annotate(const std::string& annotation, std::vector<Event>& out) {
+    if (open_ != Item::text) return;
+    const std::string flat = response_annotation(JsonView(annotation));
+    if (flat.empty()) return;
+    constexpr std::string_view kType = "response.output_text.annotation.added";
+    std::string data;
+    JsonWriter w = event(data, kType);
+    w.key("item_id").string(item_id()).key("output_index").integer(index_);
+    w.key("content_index").integer(0);
+    w.key("annotation_index").integer(static_cast<std::int64_t>(annotations_.size()));
+    w.key("annotation").raw(flat).end_object();
+    annotations_.push_back(flat);
+    out.push_back({std::string(kType), std::move(data)});
+  }
+
   void open(Item item, std::vector<Event>& out) {
     open_ = item;
     index_ = next_++;
     text_.clear();
+    annotations_.clear();
     std::string added;
     JsonWriter a(added);
     write_item(a, "in_progress", false);
@@ -162,7 +180,11 @@ class ResponsesWriter final : public ShapeWriter {
       w.string("summary_text").key("text").string(text);
     } else {
       w.string("output_text").key("text").string(text);
-      w.key("annotations").begin_array().end_array();
+      w.key("annotations").begin_array();
+      if (whole) {
+        for (const std::string& annotation : annotations_) w.raw(annotation);
+      }
+      w.end_array();
       w.key("logprobs").begin_array().end_array();
     }
     w.end_object();
@@ -276,6 +298,7 @@ class ResponsesWriter final : public ShapeWriter {
   std::int64_t sequence_ = 0, index_ = 0, next_ = 0;  // index_ of the open item
   Item open_ = Item::none;
   std::string text_, sealed_, finish_reason_;
+  std::vector<std::string> annotations_;        // of the open text, JSON
   std::map<std::int64_t, std::string> output_;  // items that are whole
   std::map<std::uint16_t, Call> calls_;
 };

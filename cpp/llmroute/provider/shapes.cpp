@@ -68,7 +68,12 @@ void write_output(JsonWriter& w, JsonView message, const std::string& id) {
         .begin_array();
     if (!text.empty()) {
       w.begin_object().key("type").string("output_text").key("text").string(text);
-      w.key("annotations").begin_array().end_array();
+      w.key("annotations").begin_array();
+      each_element(message["annotations"], [&w](JsonView annotation) {
+        const std::string flat = response_annotation(annotation);
+        if (!flat.empty()) w.raw(flat);
+      });
+      w.end_array();
       w.key("logprobs").begin_array().end_array().end_object();
     }
     if (refusal.is_string()) {
@@ -165,6 +170,21 @@ std::string chat_to_messages(JsonView completion) {
   write_messages_usage(w, read_openai_usage(completion["usage"]));
   w.end_object();
   return out;
+}
+
+std::string response_annotation(JsonView annotation) {
+  const JsonView citation = annotation["url_citation"];
+  std::string json;
+  if (!citation.is_object()) return json;
+  JsonWriter w(json);
+  w.begin_object().key("type").string("url_citation");
+  copy(w, citation,
+       {{"start_index", "start_index"},
+        {"end_index", "end_index"},
+        {"url", "url"},
+        {"title", "title"}});
+  w.end_object();
+  return json;
 }
 
 std::string_view incomplete_reason(std::string_view finish_reason) {

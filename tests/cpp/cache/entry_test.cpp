@@ -157,21 +157,25 @@ TEST(EntryFromDeltas, MakesTheWholeReply) {
   EXPECT_FALSE(entry->streams_only);
 }
 
-TEST(EntryFromDeltas, PicturesComeBackWholeAndInAStream) {
-  const std::string picture =
-      R"({"type":"image_url","image_url":{"url":"data:image/png;base64,A"}})";
-  const EntryPtr entry =
-      entry_from_deltas({delta(DeltaKind::text, "a"), delta(DeltaKind::image, picture),
-                         delta(DeltaKind::finish, "stop")},
-                        like(), "m", WallTime());
-  ASSERT_TRUE(entry);
-  const JsonView choice = JsonView(entry->body)["choices"].first_element().value();
-  EXPECT_EQ(choice.at("message", "images").raw(), "[" + picture + "]");
-  std::string streamed;
-  for (const Delta& d : deltas_of(*entry)) {
-    if (d.kind == DeltaKind::image) streamed += d.text;
+TEST(EntryFromDeltas, PicturesAndCitationsComeBackWholeAndInAStream) {
+  const std::vector<std::tuple<DeltaKind, std::string, std::string>> cases = {
+      {DeltaKind::image, "images",
+       R"({"type":"image_url","image_url":{"url":"data:image/png;base64,A"}})"},
+      {DeltaKind::annotation, "annotations",
+       R"({"type":"url_citation","url_citation":{"url":"https://x"}})"}};
+  for (const auto& [kind, member, json] : cases) {
+    const EntryPtr entry = entry_from_deltas(
+        {delta(DeltaKind::text, "a"), delta(kind, json), delta(DeltaKind::finish, "stop")}, like(),
+        "m", WallTime());
+    ASSERT_TRUE(entry);
+    const JsonView choice = JsonView(entry->body)["choices"].first_element().value();
+    EXPECT_EQ(choice.at("message", member).raw(), "[" + json + "]");
+    std::string streamed;
+    for (const Delta& d : deltas_of(*entry)) {
+      if (d.kind == kind) streamed += d.text;
+    }
+    EXPECT_EQ(streamed, json);
   }
-  EXPECT_EQ(streamed, picture);
 }
 
 TEST(EntryFromDeltas, ThinkingIsForStreamsOnly) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -489,6 +490,32 @@ TEST(ChatShape, AStreamShowsItsPictures) {
   const auto events = events_of(Shape::chat, {piece(DeltaKind::image, picture), ending("stop")});
   const Json& delta = events.front()["choices"][0]["delta"];
   EXPECT_EQ(delta["images"], Json::array({Json::parse(picture)}));
+}
+
+TEST(Shapes, CitationsStandWhereTheShapeHasThem) {
+  const std::string inner = R"("start_index":0,"end_index":2,"url":"https://x","title":"t")";
+  const std::string cited = R"({"type":"url_citation","url_citation":{)" + inner + "}}";
+  const Json flat = Json::parse(R"({"type":"url_citation",)" + inner + "}");
+  const std::vector<Delta> deltas = {piece(DeltaKind::text, "hi"),
+                                     piece(DeltaKind::annotation, cited), ending("stop")};
+  const auto chunks = events_of(Shape::chat, deltas);
+  EXPECT_EQ(chunks[1]["choices"][0]["delta"]["annotations"], Json::array({Json::parse(cited)}));
+  const auto events = events_of(Shape::responses, deltas);
+  const auto added = std::find_if(events.begin(), events.end(), [](const Json& event) {
+    return event["type"] == "response.output_text.annotation.added";
+  });
+  ASSERT_NE(added, events.end());
+  EXPECT_EQ((*added)["annotation"], flat);
+  EXPECT_EQ((*added)["annotation_index"], 0);
+  const Json& whole = events.back()["response"]["output"][0]["content"][0];
+  EXPECT_EQ(whole["annotations"], Json::array({flat}));
+  EXPECT_EQ(events_of(Shape::messages, deltas).size(),
+            events_of(Shape::messages, {deltas[0], deltas[2]}).size());
+  Json completion = Json::parse(kCompletion);
+  const Json other = Json::parse(R"({"type":"file","file":{}})");
+  completion["choices"][0]["message"]["annotations"] = {other, Json::parse(cited)};
+  const Json reply = Json::parse(from_chat(Shape::responses, completion.dump(), 0));
+  EXPECT_EQ(reply["output"][1]["content"][0]["annotations"], Json::array({flat}));
 }
 
 TEST(ResponsesShape, SealedReasoningIsTheItemItself) {
