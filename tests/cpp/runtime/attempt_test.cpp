@@ -63,7 +63,7 @@ TEST(Attempt, AStreamThatIsCutIsInterrupted) {
 
 TEST(Attempt, BeforeTheFirstContentAStreamFailsOverSilently) {
   const auto cut = streaming({": comment\n\n"}, Then::end);
-  const auto good = streaming({chunk_of("fine"), kDone}, Then::end);
+  const auto good = streaming({chunk_of("fine"), kFinishChunk, kDone}, Then::end);
   RouterProbe probe(config_for({{"a", cut.url("")}, {"b", good.url("")}}));
   const Gathered got = probe.run(chat_request(true));
   EXPECT_EQ(got.last.decision->status, DecisionStatus::ok);
@@ -73,7 +73,7 @@ TEST(Attempt, BeforeTheFirstContentAStreamFailsOverSilently) {
 
 TEST(Attempt, ARestartTellsTheReaderToDiscard) {
   const auto cut = streaming({chunk_of("wrong")}, Then::end);
-  const auto good = streaming({chunk_of("right"), kDone}, Then::end);
+  const auto good = streaming({chunk_of("right"), kFinishChunk, kDone}, Then::end);
   RouterProbe probe(config_for({{"a", cut.url("")}, {"b", good.url("")}}));
   auto request = chat_request(true);
   request->options.on_interrupt = OnInterrupt::restart;
@@ -95,7 +95,7 @@ TEST(Attempt, AnErrorEventIsClassifiedLikeAnyError) {
 TEST(Attempt, EndsWithTheEndMarkAndLetsTheConnectionGoLater) {
   test::ManualClock clock;
   test::Watched<int> gone;
-  const auto server = streaming({chunk_of("all"), kDone}, Then::hang, nullptr, &gone);
+  const auto server = streaming({chunk_of("all"), kFinishChunk, kDone}, Then::hang, nullptr, &gone);
   RouterOptions options;
   options.clock = &clock;
   RouterProbe probe(config_for({{"a", server.url("")}}), options);
@@ -278,7 +278,7 @@ TEST(Attempt, ARefusedRequestCostsNothingForCertain) {
 }
 
 TEST(Attempt, ConnectionsAreUsedAgain) {
-  const auto server = streaming({chunk_of("x"), kDone}, Then::end);
+  const auto server = streaming({chunk_of("x"), kFinishChunk, kDone}, Then::end);
   RouterProbe probe(config_for({{"a", server.url("")}}));
   for (int i = 0; i < 5; ++i) {
     EXPECT_EQ(probe.run(chat_request(true)).last.decision->status, DecisionStatus::ok);
