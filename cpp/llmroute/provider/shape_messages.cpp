@@ -180,7 +180,8 @@ class MessagesReader {
       w_.end_object();
       carry_part(w_, block, {{"type", ""}, {"source", ""}, {"cache_control", "cache_control"}});
       w_.end_object();
-    } else if (type.equals("document") && source["type"].equals("text")) {
+    } else if (type.equals("document") && source["type"].equals("text") &&
+               source["data"].is_string()) {
       w_.begin_object().key("type").string("text").key("text").raw(source["data"].raw());
       carry_part(w_, block, {{"type", ""}, {"source", ""}, {"cache_control", "cache_control"}});
       w_.end_object();

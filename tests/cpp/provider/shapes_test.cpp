@@ -109,6 +109,15 @@ TEST(MessagesShape, DocumentsByTextAndAddressFindAPlace) {
             (std::set<std::string>{"messages[0].content.title", "messages[0].content.citations"}));
 }
 
+TEST(MessagesShape, ADocumentWithoutItsTextKeepsItsType) {
+  for (const char* source : {R"({"type": "text"})", R"({"type": "text", "data": 5})"}) {
+    const Json document = {{"type", "document"}, {"source", Json::parse(source)}};
+    const Json message = {{"role", "user"}, {"content", Json::array({document})}};
+    const Json chat = chat_of(Shape::messages, {{"messages", Json::array({message})}});
+    EXPECT_EQ(chat["messages"][0]["content"][0], document);
+  }
+}
+
 TEST(MessagesShape, HintsOfItsOwnAreLeftOutByName) {
   const ChatForm form = form_of(Shape::messages, Json::parse(R"({
     "metadata": {"user_id": "u", "trace": "t"}, "thinking": {"type": "adaptive", "display": "omitted"},
