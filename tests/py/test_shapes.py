@@ -256,3 +256,65 @@ def test_what_a_search_found_is_in_the_message_of_a_stream() -> None:
     assert kinds[:2] == ["text", "annotation"]
     text = whole["output"][0]["content"][0]
     assert text["annotations"] == [{"type": "url_citation", **found}]
+
+
+# --- bodies with something wrong in them ----------------------------------------------------------
+
+TOOL = {"type": "function", "name": "f", "parameters": {}}
+TEXTS = [{"type": "text", "text": "a"}, {"type": "document", "source": {"type": "text"}}]
+BODIES: dict[str, dict[str, Any]] = {
+    "messages": {
+        "max_tokens": 9,
+        "metadata": {"user_id": "u"},
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {}}},
+        "tools": [{"name": "f", "input_schema": {}}],
+        "tool_choice": {"type": "tool", "name": "f"},
+        "messages": [
+            {"role": "user", "content": TEXTS},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f"}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t"}]},
+        ],
+    },
+    "responses": {
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "text": {"format": {"type": "text"}},
+        "tools": [TOOL],
+        "tool_choice": {"type": "function", "name": "f"},
+        "input": [
+            {"role": "user", "content": [{"type": "input_file", "file_url": "https://x"}]},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": "o"},
+        ],
+    },
+}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Walk over where a member or an element stands."""
+    if path:
+        yield path
+    inside: Any = value.items() if isinstance(value, dict) else ()
+    for key, inner in enumerate(value) if isinstance(value, list) else inside:
+        yield from places(inner, (*path, key))
+
+
+@pytest.mark.parametrize("shape", BODIES)
+@pytest.mark.parametrize("wrong", [5, True, "x", [], {}, [1]])
+def test_a_wrong_member_is_never_our_own_broken_json(shape: str, wrong: Any) -> None:
+    with SimulatedProvider("openai", ttft_ms=0) as provider:
+        router = Router({"deployments": {"it": provider.deployment()}})
+        call = router.create_message if shape == "messages" else router.create_response
+        told = []
+        for path in places(BODIES[shape]):
+            body = json.loads(json.dumps({**BODIES[shape], "model": "it"}))
+            place = body
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = wrong
+            try:
+                call(body, drop_unsupported=True)
+            except llmroute.LlmrouteError as error:
+                told.append(f"{path}: {error}")
+        router.close()
+    assert told, "some of it is wrong in its own shape"
+    assert not [words for words in told if "JSON" in words]
